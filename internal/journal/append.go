@@ -2,6 +2,7 @@ package journal
 
 import (
 	"encoding/binary"
+	"runtime"
 	"time"
 )
 
@@ -49,6 +50,12 @@ func (j *Journal) Commit(f *Frame) (Pos, error) {
 	if !j.syncing && j.rollers == 0 {
 		// Nothing is under way: doing it here saves the way to the syncer and back.
 		j.syncing = true
+		// Callers that are ready to run commit with this one. On one processor
+		// they could not before the disk is done, and every commit would pay for
+		// a sync of its own.
+		j.mu.Unlock()
+		runtime.Gosched()
+		j.mu.Lock()
 		err = j.cycle()
 		j.release()
 		j.mu.Unlock()
