@@ -1,0 +1,56 @@
+package secret
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+func TestExpand(t *testing.T) {
+	r := Resolver{
+		Env: func(name string) (string, bool) {
+			v, ok := map[string]string{"KEY": "s3cret", "EMPTY": "", "ODD": "${env:KEY}"}[name]
+			return v, ok
+		},
+		File: func(path string) ([]byte, error) {
+			if path == "/run/key" {
+				return []byte("from file\r\n"), nil
+			}
+			if path == "/run/blank" {
+				return []byte("\n"), nil
+			}
+			return nil, errors.New("no such file: " + path)
+		},
+	}
+	for in, want := range map[string]string{
+		"":                                  "",
+		"plain $ text}":                     "plain $ text}",
+		"${env:KEY}":                        "s3cret",
+		"a ${env:KEY} b ${file:/run/key} c": "a s3cret b from file c",
+		"$${env:KEY}":                       "${env:KEY}",
+		"${env:ODD}":                        "${env:KEY}",
+	} {
+		if got, err := r.Expand(in); err != nil || got != want {
+			t.Errorf("%q: %q %v, want %q", in, got, err, want)
+		}
+	}
+	for in, says := range map[string]string{
+		"${env:KEY}${env:NONE}": "NONE", "${env:EMPTY}": "EMPTY", "${env:}": "${env:NAME}", "${vault:x}": "vault", "${env:KEY": "closing",
+		"${env:KEY}${file:/nowhere}": "/nowhere", "${file:/run/blank}": "/run/blank",
+	} {
+		got, err := r.Expand(in)
+		if err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "s3cret") || got != "" {
+			t.Errorf("%q: %q %v", in, got, err)
+		}
+	}
+}
+
+func TestExpandReadsTheProcess(t *testing.T) {
+	t.Setenv("WEIR_SECRET_TEST", "x")
+	if got, err := (Resolver{}).Expand("${env:WEIR_SECRET_TEST}"); err != nil || got != "x" {
+		t.Errorf("%q %v", got, err)
+	}
+	if _, err := (Resolver{}).Expand("${file:" + t.TempDir() + "/none}"); err == nil {
+		t.Error("a file that is not there gives a value")
+	}
+}
