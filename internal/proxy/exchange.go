@@ -1,0 +1,228 @@
+package proxy
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"weir/internal/capture"
+	"weir/internal/catalog"
+	"weir/internal/fault"
+	"weir/internal/identity"
+	"weir/internal/record"
+	"weir/internal/upstream"
+)
+
+// keepMeta is the largest buffer for metadata that is kept between exchanges.
+const keepMeta = 64 << 10
+
+// exchange is one request under way.
+type exchange struct {
+	p      *Proxy
+	w      http.ResponseWriter
+	r      *http.Request
+	id     record.ID
+	idText string
+	start  time.Time
+	query  query
+	match  catalog.Match
+	caller *identity.Caller
+	body   []byte
+	shape  catalog.Body
+	pool   *upstream.Pool
+	order  []*upstream.Member
+	call   upstream.Call
+	trace  [1]string
+
+	begin   record.Begin
+	end     record.End
+	lastErr record.LastError
+	meta    []byte
+	cap     *capture.Capture
+
+	begun   bool // the begin frame is written
+	ended   bool // the end frame was tried
+	headed  bool // the client has the answer's status
+	hungUp  bool // the client took no more
+	cut     bool // the client's connection must end without the answer's end
+	sent    int64
+	writing time.Duration
+	stallAt time.Time // the client's present deadline
+}
+
+func (x *exchange) init(p *Proxy, w http.ResponseWriter, r *http.Request) {
+	now := time.Now()
+	x.p, x.w, x.r, x.start = p, w, r, now
+	x.id = record.NewID(now)
+	x.idText = x.id.String()
+	x.query.parse(r.URL.RawQuery)
+	x.begin.Time = now
+	x.begin.Gateway, x.begin.Region = p.cfg.Name, p.cfg.Region
+}
+
+// release makes x ready for another request, keeping its buffers.
+func (x *exchange) release() {
+	p := x.p
+	clear(x.order)
+	clear(x.query.pairs)
+	clear(x.begin.Headers)
+	clear(x.end.ResponseHeaders)
+	clear(x.end.BackendRequestHeaders)
+	clear(x.end.BackendResponseHeaders)
+	meta := x.meta[:0]
+	if cap(meta) > keepMeta {
+		meta = nil
+	}
+	*x = exchange{
+		query: query{x.query.pairs[:0]}, order: x.order[:0], meta: meta,
+		begin: record.Begin{Headers: x.begin.Headers[:0]},
+		end: record.End{
+			ResponseHeaders:        x.end.ResponseHeaders[:0],
+			BackendRequestHeaders:  x.end.BackendRequestHeaders[:0],
+			BackendResponseHeaders: x.end.BackendResponseHeaders[:0],
+			Edits:                  x.end.Edits[:0],
+			Attempts:               x.end.Attempts[:0],
+		},
+	}
+	p.exchanges.Put(x)
+}
+
+// run is the life of a request.
+func (x *exchange) run() {
+	if f := x.admit(); f != nil {
+		x.refuse(f)
+		return
+	}
+	if f := x.writeBegin(); f != nil {
+		x.refuse(f)
+		return
+	}
+	if x.match.Op.Own {
+		x.answerModels()
+		return
+	}
+	resp, f := x.forward()
+	switch {
+	case x.gone():
+		if resp != nil {
+			_ = resp.Body.Close() // nobody waits for it
+		}
+		x.leave()
+	case f != nil:
+		x.fail(f)
+	default:
+		x.pass(resp)
+	}
+}
+
+// gone says whether the client hung up, or the gateway cut it off.
+func (x *exchange) gone() bool { return x.r.Context().Err() != nil }
+
+// elapsed is the time since the exchange began.
+func (x *exchange) elapsed() time.Duration { return time.Since(x.start) }
+
+// noteError says on the record what decided the exchange.
+func (x *exchange) noteError(f *fault.Error) {
+	x.lastErr = record.LastError{
+		Elapsed: x.elapsed(), Message: f.Message, Reason: f.Reason, Section: f.Section, Source: f.Source,
+		Scope: "api",
+	}
+	if f.Err != nil {
+		x.lastErr.Message = f.Err.Error()
+	}
+	x.end.LastError = &x.lastErr
+}
+
+// clientGone is the error of a client that hung up.
+func clientGone(section string) *fault.Error {
+	return &fault.Error{
+		Source: "forward-request", Reason: "ClientConnectionFailure", Section: section,
+		Message: "The client closed the connection.",
+	}
+}
+
+// cutOff is the error of a call that was in flight when the gateway stopped.
+func cutOff() *fault.Error {
+	return &fault.Error{
+		Source: "gateway", Reason: "GatewayStopped", Section: "outbound",
+		Message: "The gateway stopped before the answer ended.",
+	}
+}
+
+// leave records an exchange whose client is gone.
+func (x *exchange) leave() {
+	x.hungUp = true
+	x.cut = true
+	if x.p.stopping.Load() {
+		x.end.Outcome = record.Interrupted
+		x.noteError(cutOff())
+	} else {
+		x.end.Outcome = record.Cancelled
+		section := "outbound"
+		if !x.headed {
+			section = "backend"
+		}
+		x.noteError(clientGone(section))
+	}
+	x.tryCommit(nil)
+}
+
+// commit puts the exchange's end on stable storage; rest is the last of the
+// answer, where it was not captured yet.
+func (x *exchange) commit(rest []byte) error {
+	x.ended = true
+	now := time.Now()
+	x.end.Time = now
+	x.end.ResponseBytes = x.cap.Total() + int64(len(rest))
+	x.meta = x.end.Append(x.meta[:0])
+	err := x.cap.End(now, x.meta, rest)
+	x.cap = nil
+	if err != nil {
+		x.p.metrics.lost.Inc()
+		x.p.log.Error("an exchange's end could not be recorded", "exchange", x.idText, "err", err)
+	}
+	return err
+}
+
+// tryCommit is commit where nothing depends on its success any more.
+func (x *exchange) tryCommit(rest []byte) { _ = x.commit(rest) }
+
+// deliver records what became of the answer.
+func (x *exchange) deliver() {
+	if !x.begun {
+		return
+	}
+	now := time.Now()
+	d := record.Delivered{Time: now, ResponseSize: x.sent, ClientTime: x.writing, HungUp: x.hungUp}
+	x.meta = d.Append(x.meta[:0])
+	x.p.Log.Delivered(x.id, now, x.meta)
+}
+
+// failed records an exchange in which the gateway's code panicked, and answers
+// if nothing was answered yet. cut says that the connection must be ended. What
+// panics once may do so again here; then nothing more is tried.
+func (x *exchange) failed() (cut bool) {
+	defer func() {
+		if recover() != nil {
+			cut = true
+		}
+	}()
+	f := fault.Of(errors.New("the gateway's own code failed"))
+	switch {
+	case x.ended:
+		return true
+	case x.headed:
+		x.end.Outcome = record.Interrupted
+		x.noteError(f)
+		x.tryCommit(nil)
+		return true
+	case !x.begun:
+		if down := x.writeBegin(); down != nil {
+			x.send(down)
+			return x.cut
+		}
+	}
+	x.end.Outcome = ""
+	x.fail(f)
+	return x.cut
+}

@@ -1,0 +1,200 @@
+package proxy
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"weir/internal/record"
+)
+
+// refused is an address at which nothing listens.
+func refused(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln.Close()
+	return "http://" + ln.Addr().String()
+}
+
+func status(code int, header ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		for i := 0; i < len(header); i += 2 {
+			w.Header().Set(header[i], header[i+1])
+		}
+		w.WriteHeader(code)
+		io.WriteString(w, http.StatusText(code))
+	}
+}
+
+// reset ends the connection without an answer.
+func reset(w http.ResponseWriter, r *http.Request) {
+	io.Copy(io.Discard, r.Body)
+	panic(http.ErrAbortHandler)
+}
+
+func TestFallback(t *testing.T) {
+	const badGateway = `{"statusCode":502,"message":"No backend of this deployment could be reached.","error":{"code":"502","message":"No backend of this deployment could be reached."}}`
+	const gatewayTimeout = `{"statusCode":504,"message":"The backend did not answer in time.","error":{"code":"504","message":"The backend did not answer in time."}}`
+	down := backend{url: refused(t)}
+	ok := backend{handler: answerPlain}
+	slow := backend{timeout: 20 * time.Millisecond, handler: func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+	}}
+	for _, tt := range []struct {
+		name     string
+		backends []backend
+		status   int
+		answer   string
+		attempts []record.Attempt
+		outcome  record.Outcome
+		reason   string
+	}{
+		{"the first answers", []backend{ok, down}, 200, answerJSON, []record.Attempt{{Backend: "a", Status: 200}}, record.Completed, ""},
+		{"refused", []backend{down, ok}, 200, answerJSON, []record.Attempt{{Backend: "a", Reason: "BackendConnectionFailure"}, {Backend: "b", Status: 200}}, record.Completed, ""},
+		{"reset", []backend{{handler: reset}, ok}, 200, answerJSON, []record.Attempt{{Backend: "a", Reason: "BackendConnectionFailure"}, {Backend: "b", Status: 200}}, record.Completed, ""},
+		{"timeout", []backend{slow, ok}, 200, answerJSON, []record.Attempt{{Backend: "a", Reason: "Timeout"}, {Backend: "b", Status: 200}}, record.Completed, ""},
+		{"429 and 500", []backend{{handler: status(429, "Retry-After", "7")}, {handler: status(500)}, ok}, 200, answerJSON,
+			[]record.Attempt{{Backend: "a", Status: 429, Reason: "429", RetryAfter: "7"}, {Backend: "b", Status: 500, Reason: "500"}, {Backend: "c", Status: 200}}, record.Completed, ""},
+		{"400 is an answer", []backend{{handler: status(400)}, ok}, 400, "Bad Request", []record.Attempt{{Backend: "a", Status: 400}}, record.Completed, ""},
+		{"the last one passes", []backend{{handler: status(500)}, {handler: status(429, "Retry-After", "9")}}, 429, "Too Many Requests",
+			[]record.Attempt{{Backend: "a", Status: 500, Reason: "500"}, {Backend: "b", Status: 429}}, record.Completed, ""},
+		{"only one", []backend{{handler: status(503)}}, 503, "Service Unavailable", []record.Attempt{{Backend: "a", Status: 503}}, record.Completed, ""},
+		{"none", []backend{{handler: status(429)}, down}, 502, badGateway,
+			[]record.Attempt{{Backend: "a", Status: 429, Reason: "429"}, {Backend: "b", Reason: "BackendConnectionFailure"}}, record.Failed, "BackendConnectionFailure"},
+		{"none in time", []backend{slow}, 504, gatewayTimeout, []record.Attempt{{Backend: "a", Reason: "Timeout"}}, record.Failed, "Timeout"},
+	} {
+		g := newRig(t, tt.backends...)
+		resp := g.post(chatPath, plainBody)
+		if b := readAll(t, resp); resp.StatusCode != tt.status || b != tt.answer {
+			t.Errorf("%s: %d %s", tt.name, resp.StatusCode, b)
+		}
+		e := g.log.wait(0, delivered)
+		for i := range e.End.Attempts {
+			if e.End.Attempts[i].Time <= 0 {
+				t.Errorf("%s: attempt %d took no time", tt.name, i)
+			}
+			e.End.Attempts[i].Start, e.End.Attempts[i].Time = 0, 0
+		}
+		if d := cmp.Diff(tt.attempts, e.End.Attempts); d != "" {
+			t.Errorf("%s: %s", tt.name, d)
+		}
+		reason := ""
+		if e.End.LastError != nil {
+			reason = e.End.LastError.Reason
+		}
+		if e.End.Outcome != tt.outcome || reason != tt.reason || e.End.OwnAnswer != (tt.outcome == record.Failed) {
+			t.Errorf("%s: %+v %s", tt.name, e.End, reason)
+		}
+		if tt.status == 429 && resp.Header.Get("Retry-After") != "9" {
+			t.Errorf("%s: Retry-After %q", tt.name, resp.Header.Get("Retry-After"))
+		}
+	}
+}
+
+// TestEdits: what a backend gets for what a client sent, by surface and version.
+func TestEdits(t *testing.T) {
+	const azure, openai = "azure", "openai"
+	const options = `"stream_options":{"include_usage":true}`
+	v := func(version string) string { return "/openai/deployments/gpt/chat/completions?api-version=" + version }
+	for _, tt := range []struct {
+		name, kind, version, deployment, path, in, out string
+		added                                          bool
+	}{
+		{"nothing to do", azure, "", "", v("2024-10-21"), `{"model":"other"}`, `{"model":"other"}`, false},
+		{"a stream", azure, "", "", v("2024-10-21"), `{"stream":true}`, `{` + options + `,"stream":true}`, true},
+		{"preview", azure, "", "", v("2024-09-01-preview"), `{ "stream":true}`, `{` + options + `, "stream":true}`, true},
+		{"too old", azure, "", "", v("2024-06-01"), `{"stream":true}`, `{"stream":true}`, false},
+		{"asked for", azure, "", "", v("2024-10-21"), `{"stream":true,"stream_options":{"include_usage":true}}`, `{"stream":true,"stream_options":{"include_usage":true}}`, false},
+		{"not wanted", azure, "", "", v("2024-10-21"), `{"stream":true,"stream_options":{"include_usage":false}}`, `{"stream":true,"stream_options":{"include_usage":true}}`, true},
+		{"other options", azure, "", "", v("2024-10-21"), `{"stream":true,"stream_options":{"x":1}}`, `{"stream":true,"stream_options":{"include_usage":true,"x":1}}`, true},
+		{"empty options", azure, "", "", v("2024-10-21"), `{"stream":true,"stream_options":{}}`, `{"stream":true,"stream_options":{"include_usage":true}}`, true},
+		{"null options", azure, "", "", v("2024-10-21"), `{"stream":true,"stream_options":null}`, `{"stream":true,"stream_options":{"include_usage":true}}`, true},
+		{"odd options", azure, "", "", v("2024-10-21"), `{"stream":true,"stream_options":7}`, `{"stream":true,"stream_options":7}`, false},
+		{"v1", azure, "", "d", "/v1/chat/completions", `{"model":"gpt","stream":true}`, `{` + options + `,"model":"d","stream":true}`, true},
+		{"v1 to an old azure", azure, "2024-06-01", "d", "/v1/chat/completions", `{"model":"gpt","stream":true}`, `{"model":"gpt","stream":true}`, false},
+		{"same name", openai, "", "", "/openai/v1/chat/completions", `{"model":"gpt"}`, `{"model":"gpt"}`, false},
+		{"classic to openai", openai, "", "gpt-4o", v("2024-06-01"), `{}`, `{"model":"gpt-4o"}`, false},
+		{"classic to openai, a stream", openai, "", `a"b`, v("2024-06-01"), `{"stream":true}`, `{"model":"a\"b",` + options + `,"stream":true}`, true},
+		{"model is replaced", openai, "", "gpt-4o", v("2024-06-01"), `{"stream":true,"model":null}`, `{` + options + `,"stream":true,"model":"gpt-4o"}`, true},
+	} {
+		var got string
+		g := newRig(t, backend{kind: tt.kind, version: tt.version, deployment: tt.deployment, handler: func(w http.ResponseWriter, r *http.Request) {
+			b, _ := io.ReadAll(r.Body)
+			got = string(b)
+			answerPlain(w, r)
+		}})
+		readAll(t, g.post(tt.path, tt.in))
+		if got != tt.out {
+			t.Errorf("%s: the backend got %s, want %s", tt.name, got, tt.out)
+		}
+		e := g.log.wait(0, delivered)
+		if e.End.UsageAdded != tt.added || string(e.RequestBody) != tt.in {
+			t.Errorf("%s: added %v, recorded %s", tt.name, e.End.UsageAdded, e.RequestBody)
+		}
+		if again := apply(tt.in, e.End.Edits); again != tt.out {
+			t.Errorf("%s: the edits on the record give %s", tt.name, again)
+		}
+	}
+}
+
+func apply(s string, edits []record.Edit) string {
+	for i := len(edits) - 1; i >= 0; i-- {
+		d := edits[i]
+		s = s[:d.Offset] + d.New + s[d.Offset+d.Old:]
+	}
+	return s
+}
+
+func TestEditedLargeBody(t *testing.T) {
+	large := `{"model":"gpt","stream":true,"x":"` + strings.Repeat("y", 1<<20) + `"}`
+	var got string
+	g := newRig(t, backend{kind: "openai", deployment: "m", handler: func(w http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		got = string(b)
+		answerPlain(w, r)
+	}})
+	readAll(t, g.post("/v1/chat/completions", large))
+	e := g.log.wait(0, delivered)
+	if len(e.End.Edits) != 2 || got != apply(large, e.End.Edits) || string(e.RequestBody) != large {
+		t.Errorf("%d bytes, %d edits", len(got), len(e.End.Edits))
+	}
+}
+
+func TestTrace(t *testing.T) {
+	for _, tt := range []struct{ in, trace, flags string }{
+		{"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00", "4bf92f3577b34da6a3ce929d0e0e4736", "00"},
+		{"cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more", "4bf92f3577b34da6a3ce929d0e0e4736", "01"},
+		{"", "", "01"}, {"junk", "", "01"},
+		{"00-00000000000000000000000000000000-00f067aa0ba902b7-00", "", "01"},
+		{"00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-00", "", "01"},
+		{"ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00", "", "01"},
+		{"00-4BF92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00", "", "01"},
+		{"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00-x", "", "01"},
+	} {
+		var got string
+		g := newRig(t, backend{handler: func(w http.ResponseWriter, r *http.Request) { got = r.Header.Get("Traceparent"); answerPlain(w, r) }})
+		readAll(t, g.post(chatPath, plainBody, "traceparent", tt.in))
+		e := g.log.wait(0, delivered)
+		parts := strings.Split(got, "-")
+		if len(parts) != 4 || !validTrace(got) || parts[3] != tt.flags || got != e.Begin.TraceParent || strings.Contains(tt.in, parts[2]) {
+			t.Errorf("%q: %q, recorded %q", tt.in, got, e.Begin.TraceParent)
+			continue
+		}
+		if tt.trace == "" {
+			tt.trace = strings.ReplaceAll(e.ID.String(), "-", "")
+		}
+		if parts[1] != tt.trace {
+			t.Errorf("%q: trace %s, want %s", tt.in, parts[1], tt.trace)
+		}
+	}
+}

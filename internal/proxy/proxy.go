@@ -1,0 +1,226 @@
+// Package proxy is the life of a request: what a client asks is matched,
+// admitted, put on the record, forwarded, captured and passed back.
+//
+//	match → caller → journal ready? → body → deployment
+//	      → begin frame → attempts → answer, teed into parts → end frame → its end
+//
+// What always holds:
+//
+//   - The begin frame of an exchange is written before anything is forwarded.
+//   - No client receives the end of an answer before the exchange's end frame is
+//     on stable storage: the last of a plain body, the terminal event of a
+//     stream, or, without one, the end of the connection is held until then.
+//     When that fails the answer is cut.
+//   - What passes is passed as it is. Three edits are made on the way to a
+//     backend: path and query, the model's name, stream_options.include_usage;
+//     and one on the way back: the usage event that the client did not ask for
+//     is held back.
+//   - A client's credentials are neither forwarded nor recorded; no body is kept
+//     of a caller who is not known.
+//   - A stream is written as it arrives, and read only as fast as the client
+//     takes it: memory does not grow with the answer.
+package proxy
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"weir/internal/capture"
+	"weir/internal/catalog"
+	"weir/internal/fault"
+	"weir/internal/front"
+	"weir/internal/identity"
+	"weir/internal/upstream"
+)
+
+// Config is how the gateway treats exchanges.
+type Config struct {
+	// Name is this gateway's in the log; default "weir".
+	Name string `yaml:"name"`
+	// Region stands in the log as Region.
+	Region string `yaml:"region"`
+	// MaxBody limits a request's body in bytes; default 32 MiB, at most 48 MiB.
+	MaxBody int64 `yaml:"max_body"`
+	// ClientStall is how long a client may take no byte of an answer before it is
+	// taken as gone; default 5m.
+	ClientStall time.Duration `yaml:"client_stall"`
+	// RefusalRate is how many calls of unknown callers are recorded one by one in
+	// a second, after a burst of ten times that; those above are counted in one
+	// record a second. Default 50.
+	RefusalRate int `yaml:"refusal_rate"`
+}
+
+const mostBody = 48 << 20 // with its metadata it must fit a frame of 64 MiB
+
+func (c *Config) defaults() {
+	if c.Name == "" {
+		c.Name = "weir"
+	}
+	if c.MaxBody == 0 {
+		c.MaxBody = 32 << 20
+	}
+	if c.ClientStall == 0 {
+		c.ClientStall = 5 * time.Minute
+	}
+	if c.RefusalRate == 0 {
+		c.RefusalRate = 50
+	}
+}
+
+// Check gives the config's problems.
+func (c Config) Check() []fault.Problem {
+	c.defaults()
+	var problems []fault.Problem
+	bad := func(path, message, hint string) {
+		problems = append(problems, fault.Problem{Path: path, Message: message, Hint: hint})
+	}
+	if len(c.Name) > 32 {
+		bad("name", "the name is longer than 32 bytes", "a short one, unique among your gateways")
+	}
+	if c.MaxBody < 1024 || c.MaxBody > mostBody {
+		bad("max_body", "not between 1024 and 50331648 bytes", "33554432")
+	}
+	if c.ClientStall < 0 {
+		bad("client_stall", "a time cannot be negative", "5m")
+	}
+	if c.RefusalRate < 1 {
+		bad("refusal_rate", "at least one refusal a second is recorded", "50")
+	}
+	return problems
+}
+
+// Parts are what a proxy works with.
+type Parts struct {
+	Catalog  *catalog.Catalog
+	Callers  *identity.Directory
+	Upstream *upstream.Upstream
+	Clients  *front.Clients
+	Log      capture.Log
+	Metrics  prometheus.Registerer
+	Logger   *slog.Logger
+	// Local answers requests that are not the API's, by path: health and the
+	// like. They are not on the record.
+	Local map[string]http.Handler
+}
+
+// Proxy handles the gateway's requests.
+type Proxy struct {
+	Parts
+	cfg     Config
+	started time.Time
+	log     *slog.Logger
+	metrics *metrics
+	rec     *capture.Recorder
+	flood   flood
+
+	exchanges sync.Pool // *exchange
+	buffers   sync.Pool // *[bufferBytes]byte
+	splitters capture.Splitters
+
+	inFlight sync.WaitGroup
+	stopping atomic.Bool
+}
+
+// bufferBytes is the size of an answer's read buffer: a plain answer that fits
+// is read whole before it is passed on.
+const bufferBytes = 32 << 10
+
+// New makes a proxy of a config without problems. [Proxy.Run] must run.
+func New(cfg Config, parts Parts) *Proxy {
+	cfg.defaults()
+	p := &Proxy{
+		Parts: parts, cfg: cfg, started: time.Now(),
+		log: parts.Logger.With("component", "proxy"),
+		rec: capture.NewRecorder(parts.Log),
+	}
+	p.metrics = newMetrics(parts.Metrics, parts.Catalog.Operations())
+	p.flood.init(cfg.RefusalRate)
+	p.exchanges.New = func() any { return new(exchange) }
+	p.buffers.New = func() any { return new([bufferBytes]byte) }
+	return p
+}
+
+// Run does what is due by the clock, until ctx ends.
+func (p *Proxy) Run(ctx context.Context) {
+	var wg sync.WaitGroup
+	wg.Go(func() { p.rec.Run(ctx) })
+	t := time.NewTicker(time.Second)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			p.recordFlood()
+			wg.Wait()
+			return
+		case <-t.C:
+			p.recordFlood()
+		}
+	}
+}
+
+// Stopping says that calls which are cut from now on are cut by the gateway,
+// not by their clients.
+func (p *Proxy) Stopping() { p.stopping.Store(true) }
+
+// Wait returns when no exchange is under way; their records are complete then.
+func (p *Proxy) Wait() { p.inFlight.Wait() }
+
+// ServeHTTP handles one request.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h := p.Local[r.URL.Path]; h != nil {
+		h.ServeHTTP(w, r)
+		return
+	}
+	p.inFlight.Add(1)
+	defer p.inFlight.Done()
+	p.metrics.inFlight.Inc()
+	x := p.exchanges.Get().(*exchange)
+	x.init(p, w, r)
+	defer x.finish()
+	x.run()
+}
+
+// finish ends an exchange, however run ended. A failure of the gateway's own
+// code is recorded and counted, and costs only this exchange.
+func (x *exchange) finish() {
+	p, cut := x.p, x.cut
+	if v := recover(); v != nil {
+		p.metrics.panics.Inc()
+		p.log.Error("an exchange failed in the gateway's own code", "exchange", x.idText, "stack", string(debug.Stack()))
+		cut = x.failed()
+	}
+	x.deliver()
+	p.metrics.observe(x)
+	p.metrics.inFlight.Dec()
+	x.release()
+	if cut {
+		panic(http.ErrAbortHandler) // the server ends the connection without the answer's end
+	}
+}
+
+// Paths lists the paths of a catalog's operations as upstream needs them.
+func Paths(c *catalog.Catalog) []upstream.Operation {
+	var ops []upstream.Operation
+	for _, op := range c.Operations() {
+		var u upstream.Operation
+		for _, r := range op.Routes {
+			switch r.Surface {
+			case catalog.Azure:
+				u.Classic = r.Pattern
+			case catalog.AzureV1:
+				u.V1 = r.Pattern
+			case catalog.OpenAI:
+				u.OpenAI = r.Pattern
+			}
+		}
+		ops = append(ops, u)
+	}
+	return ops
+}
