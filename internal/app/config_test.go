@@ -1,0 +1,136 @@
+package app
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"weir/internal/journal"
+	"weir/internal/secret"
+	"weir/internal/sink"
+)
+
+const rightConfig = `
+data: here
+gateway: {name: gw, listen: "127.0.0.1:0"}
+labels: {x-team: Team}
+backends:
+  - name: east
+    kind: azure
+    url: https://east.openai.azure.com
+    key: ${env:EAST}
+deployments:
+  - name: gpt-4o
+    backends: [{backend: east, weight: 2}]
+subscriptions:
+  - name: a
+    keys: ["sha256:0000000000000000000000000000000000000000000000000000000000000000"]
+`
+
+func expand(s string) (string, error) {
+	return secret.Resolver{Env: func(name string) (string, bool) { return "secret-of-" + name, name == "EAST" }}.Expand(s)
+}
+
+func TestConfig(t *testing.T) {
+	c, err := parseConfig("dir/weir.yaml", []byte(rightConfig), expand)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Backends[0].Key != "secret-of-EAST" {
+		t.Error("the secret was not resolved")
+	}
+	if c.Data != "dir/here" || c.Gateway.Proxy.Name != "gw" || c.API.Listen != DefaultAPI || c.Telemetry.Listen != "127.0.0.1:8082" {
+		t.Errorf("defaults or fields are wrong: %+v", c)
+	}
+	if got := c.labelColumns(); len(got) != 1 || got[0] != "Team" {
+		t.Errorf("label columns %v", got)
+	}
+}
+
+// TestMistakes: every mistake of a file is named at once, by line, field and mend.
+func TestMistakes(t *testing.T) {
+	for _, c := range []struct {
+		name, text string
+		want       []string // a part of each mistake, in order
+	}{
+		{"several at once", `data: d
+gatway: {listen: x}
+backends:
+  - name: east
+    kind: azur
+    url: east.example
+    key: ${env:MISSING}
+  - name: east
+    kind: openai
+    url: http://h/v1
+    timeout: soon
+deployments:
+  - name: gpt-4o
+    backends: [{backend: west}]
+api: {listen: "0.0.0.0:1"}
+labels: {x-a: Prompt, x-b: "no name"}
+`, []string{
+			"weir.yaml:2: gatway: there is no such field; did you mean `gateway`?",
+			"weir.yaml:5: backends[0].kind: ",
+			"weir.yaml:6: backends[0].url: ",
+			"weir.yaml:7: backends[0].key: the environment variable MISSING is not set",
+			"weir.yaml:8: backends[1].name: two backends have this name",
+			"weir.yaml:11: backends[1].timeout: ",
+			"weir.yaml:14: deployments[0].backends[0].backend: ",
+			"weir.yaml:15: api.listen: ",
+			"weir.yaml:16: labels.x-a: there is such a column already",
+			"weir.yaml:16: labels.x-b: not a column's name",
+		}},
+		{"not YAML", "backends:\n  - name: a\n bad\n", []string{"weir.yaml:2: not YAML: "}},
+		{"a list", "- a\n", []string{"weir.yaml:1: the file is not a mapping"}},
+		{"twice", rightConfig + "data: again\n", []string{"data: the field stands twice, first in line 2"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := parseConfig("weir.yaml", []byte(c.text), expand)
+			var ce *ConfigError
+			if !errors.As(err, &ce) {
+				t.Fatalf("got %v", err)
+			}
+			if len(ce.Mistakes) != len(c.want) {
+				t.Fatalf("%d mistakes, want %d:\n%v", len(ce.Mistakes), len(c.want), err)
+			}
+			for i, m := range ce.Mistakes {
+				if !strings.HasPrefix(m.String(), c.want[i]) && !strings.Contains(m.String(), ": "+c.want[i]) {
+					t.Errorf("mistake %d is %q, want %q", i, m, c.want[i])
+				}
+			}
+		})
+	}
+}
+
+// TestNoSecretInErrors: a value of the wrong type is told without the secret
+// that it may be.
+func TestNoSecretInErrors(t *testing.T) {
+	text := strings.Replace(rightConfig, "{backend: east, weight: 2}", "{backend: east, weight: \"${env:EAST}\"}", 1)
+	_, err := parseConfig("weir.yaml", []byte(text), expand)
+	if err == nil || strings.Contains(err.Error(), "secret-of") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestCaughtUp(t *testing.T) {
+	at := func(e, s uint64) journal.Pos { return journal.Pos{Epoch: e, Seq: s} }
+	for _, c := range []struct {
+		name                string
+		published           journal.Pos
+		watermark, position journal.Pos
+		want                bool
+	}{
+		{"nothing yet", journal.Pos{}, journal.Pos{}, journal.Pos{}, true},
+		{"a first epoch without a frame", at(1, 0), journal.Pos{}, journal.Pos{}, true},
+		{"behind", at(1, 9), at(1, 8), at(1, 9), false},
+		{"level", at(1, 9), at(1, 9), at(1, 9), true},
+		{"the old epoch is not closed", at(2, 0), at(1, 9), at(1, 9), false},
+		{"the old epoch is closed", at(2, 0), at(1, 10), at(1, 9), true},
+		{"two epochs behind", at(3, 0), at(1, 10), at(1, 9), false},
+	} {
+		if got := caughtUp(c.published, sink.Stats{Watermark: c.watermark, Position: c.position}); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+}

@@ -1,0 +1,53 @@
+package app
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"weir/internal/journal"
+)
+
+// watchJournal shows the journal's state as metrics. Each scrape reads it once
+// a metric; writing frames pays nothing for it.
+func watchJournal(r prometheus.Registerer, j *journal.Journal) {
+	counter := func(name, help string, get func(journal.Stats) float64) {
+		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "weir_journal_" + name, Help: help}, func() float64 { return get(j.Stats()) }))
+	}
+	gauge := func(name, help string, get func(journal.Stats) float64) {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "weir_journal_" + name, Help: help}, func() float64 { return get(j.Stats()) }))
+	}
+	counter("frames_total", "Frames written.", func(s journal.Stats) float64 { return float64(s.Appends + s.Commits + s.Lazies) })
+	counter("bytes_total", "Bytes written.", func(s journal.Stats) float64 { return float64(s.Bytes) })
+	counter("segments_total", "Segments begun.", func(s journal.Stats) float64 { return float64(s.Segments) })
+	counter("failovers_total", "Segments given up because a write or sync failed.", func(s journal.Stats) float64 { return float64(s.Failovers) })
+	counter("delivered_dropped_total", "Delivery notes dropped because too many waited.", func(s journal.Stats) float64 { return float64(s.LazyDropped) })
+	gauge("epoch", "The epoch being written.", func(s journal.Stats) float64 { return float64(s.Epoch) })
+	gauge("sequence", "The last sequence number assigned.", func(s journal.Stats) float64 { return float64(s.Seq) })
+	gauge("durable_sequence", "The last sequence number on stable storage.", func(s journal.Stats) float64 { return float64(s.Durable) })
+	gauge("commits_waiting", "Exchanges that wait for the next sync.", func(s journal.Stats) float64 { return float64(s.Waiting) })
+	gauge("refusing", "1 while new exchanges are refused.", func(s journal.Stats) float64 {
+		if s.Refusing != nil {
+			return 1
+		}
+		return 0
+	})
+	r.MustRegister(syncTimes{j, prometheus.NewDesc("weir_journal_sync_duration_seconds", "Time of a sync of the journal's file.", nil, nil)})
+}
+
+// syncTimes shows the journal's own histogram of sync times.
+type syncTimes struct {
+	j    *journal.Journal
+	desc *prometheus.Desc
+}
+
+func (c syncTimes) Describe(ch chan<- *prometheus.Desc) { ch <- c.desc }
+
+func (c syncTimes) Collect(ch chan<- prometheus.Metric) {
+	s := c.j.Stats()
+	buckets := map[float64]uint64{}
+	var sum uint64
+	for i, bound := range journal.SyncBounds {
+		sum += s.SyncBuckets[i]
+		buckets[bound.Seconds()] = sum
+	}
+	ch <- prometheus.MustNewConstHistogram(c.desc, s.Syncs, s.SyncTime.Seconds(), buckets)
+}
