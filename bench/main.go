@@ -175,7 +175,8 @@ func (b *bench) compare(name string, l load, one bool, div int) ([]row, error) {
 	}
 	rows := []row{{name, "proxy", base, nil}, {name, "gateway", ours, base}, {name, "store, beside it", store, base}}
 	if l.rate > 0 {
-		rows = append(rows, row{name, "added p50, µs", addP50, nil}, row{name, "added p99, µs", addP99, nil})
+		what, _, _ := strings.Cut(name, ": ")
+		rows = append(rows, row{what + ": added time, µs", "p50", addP50, nil}, row{what + ": added time, µs", "p99", addP99, nil})
 	}
 	return rows, nil
 }

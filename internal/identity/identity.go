@@ -64,7 +64,7 @@ func New(cfg Config) (*Directory, []fault.Problem) {
 		}
 		names[s.Name] = true
 		if s.State != "" && s.State != "active" && s.State != "suspended" {
-			bad("no such state", "active or suspended", "subscriptions[%d].state", i)
+			bad(fmt.Sprintf("%q is no state of a subscription", s.State), "active or suspended", "subscriptions[%d].state", i)
 		}
 		if len(s.Keys) == 0 || len(s.Keys) > 2 {
 			bad("a subscription has one key or two", "`weir keys new` makes one", "subscriptions[%d].keys", i)

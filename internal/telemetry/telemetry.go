@@ -6,6 +6,7 @@
 package telemetry
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -29,10 +30,10 @@ type Config struct {
 func (c Config) Check() []fault.Problem {
 	var problems []fault.Problem
 	if c.LogFormat != "" && c.LogFormat != "text" && c.LogFormat != "json" {
-		problems = append(problems, fault.Problem{Path: "log_format", Message: "no such log format", Hint: "text or json"})
+		problems = append(problems, fault.Problem{Path: "log_format", Message: fmt.Sprintf("%q is no log format", c.LogFormat), Hint: "text or json"})
 	}
 	if _, err := c.level(); err != nil {
-		problems = append(problems, fault.Problem{Path: "log_level", Message: "no such log level", Hint: "debug, info, warn or error"})
+		problems = append(problems, fault.Problem{Path: "log_level", Message: fmt.Sprintf("%q is no log level", c.LogLevel), Hint: "debug, info, warn or error"})
 	}
 	return problems
 }

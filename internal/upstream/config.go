@@ -118,7 +118,7 @@ func (cfg Config) Check() []fault.Problem {
 
 func (c *checker) backend(i int, b Backend) {
 	if b.Kind != KindAzure && b.Kind != KindOpenAI {
-		c.bad("no such kind of backend", "azure or openai", "backends[%d].kind", i)
+		c.bad(fmt.Sprintf("%q is no kind of backend", b.Kind), "azure or openai", "backends[%d].kind", i)
 	}
 	u, err := url.Parse(b.URL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -129,7 +129,7 @@ func (c *checker) backend(i int, b Backend) {
 	if b.APIVersion != "" && b.Kind == KindOpenAI {
 		c.bad("an openai backend has no api-version", "leave it out", "backends[%d].api_version", i)
 	} else if b.APIVersion != "" && !dated(b.APIVersion) && b.APIVersion != "v1" && b.APIVersion != "preview" && b.APIVersion != "latest" {
-		c.bad("no such api-version", "a date like 2024-10-21, or v1, preview or latest", "backends[%d].api_version", i)
+		c.bad(fmt.Sprintf("%q is no api-version", b.APIVersion), "a date like 2024-10-21, or v1, preview or latest", "backends[%d].api_version", i)
 	}
 	if strings.ContainsAny(b.Key, "\r\n") {
 		c.bad("the key has a line end in it", "one line", "backends[%d].key", i)
@@ -149,7 +149,7 @@ func (c *checker) targets(i int, d Deployment, names map[string]bool) {
 	seen := map[[2]string]bool{}
 	for j, t := range d.Backends {
 		if !names[t.Backend] {
-			c.bad("no backend has this name", "one of the names under backends", "deployments[%d].backends[%d].backend", i, j)
+			c.bad(fmt.Sprintf("no backend is called %q", t.Backend), "one of the names under backends", "deployments[%d].backends[%d].backend", i, j)
 		}
 		if seen[[2]string{t.Backend, t.Deployment}] {
 			c.bad("this backend stands there twice", "use weight for a larger share", "deployments[%d].backends[%d]", i, j)
