@@ -311,6 +311,10 @@ func (b *binder) choice(x *kql.Call, s *scope) Expr {
 			continue
 		}
 		args[i] = b.expr(a, s)
+		if c := args[i].ResultType(); t.number() && c.number() && t.integer() != c.integer() {
+			// The engine refuses some such mixtures, which is not documented.
+			panic(b.unsupported(a.Span(), "mixing "+t.String()+" and "+c.String()+" in '"+x.Fn.Text+"'").WithHint("convert one of them, with toreal for example"))
+		}
 		t = b.common(t, args[i].ResultType(), a.Span())
 	}
 	for i := range args {

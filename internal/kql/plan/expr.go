@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"math"
 	"strings"
 
 	"weir/internal/kql"
@@ -58,6 +59,10 @@ func (b *binder) literal(l *kql.Literal) Expr {
 	t, ok := ParseType(l.Type)
 	if !ok {
 		panic(b.fail(l.At, kql.CodeSemantic, "unknown type '%s'", l.Type))
+	}
+	if v, ok := l.Value.(int64); ok && t == Long && v == math.MinInt64 && l.At.End <= len(b.text) && strings.Contains(b.text[l.At.Start:l.At.End], "9223372036854775808") && !strings.HasPrefix(b.text[l.At.Start:], "long") {
+		// The sign is an operator, and 2^63 without it is no long.
+		panic(b.fail(l.At, kql.CodeSyntax, "the number is out of range").WithHint("write long(-9223372036854775808)"))
 	}
 	return &Const{t, l.Value}
 }

@@ -11,15 +11,16 @@ import (
 // String writes the plan as an indented tree, the result's node first. It is for
 // people and goldens; columns of one name are told apart by a number.
 func (p *Plan) String() string {
-	f := &formatter{ids: map[*Col]string{}, taken: map[string]int{}}
+	f := &formatter{ids: map[*Col]string{}, taken: map[string]int{}, shared: map[*Shared]bool{}}
 	f.node(p.Root, 0)
 	return f.b.String()
 }
 
 type formatter struct {
-	b     strings.Builder
-	ids   map[*Col]string
-	taken map[string]int
+	b      strings.Builder
+	ids    map[*Col]string
+	taken  map[string]int
+	shared map[*Shared]bool
 }
 
 func (f *formatter) col(c *Col) string {
@@ -80,7 +81,7 @@ func (f *formatter) keys(list []SortKey) string {
 // node writes inputs' columns before its own line is made, so that the numbers of
 // columns of one name grow along the pipe.
 func (f *formatter) node(n Node, depth int) {
-	sub := &formatter{ids: f.ids, taken: f.taken}
+	sub := &formatter{ids: f.ids, taken: f.taken, shared: f.shared}
 	in := func(list ...Node) {
 		for _, x := range list {
 			sub.node(x, depth+1)
@@ -117,6 +118,14 @@ func (f *formatter) node(n Node, depth int) {
 	case *Limit:
 		in(n.In)
 		f.line(depth, "limit %s", f.expr(n.N))
+	case *Shared:
+		if f.shared[n] {
+			f.line(depth, "shared %s", f.col(n.Row))
+			break
+		}
+		f.shared[n] = true
+		in(n.In)
+		f.line(depth, "shared %s", f.col(n.Row))
 	case *Join:
 		in(n.Left, n.Right)
 		var on []string

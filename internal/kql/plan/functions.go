@@ -1,10 +1,15 @@
 package plan
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // scalars are the functions of scalar expressions. Those whose typing is not
 // expressible as a signature are bound by special (see special.go).
-var scalars = table([]function{
+var scalars = table(slices.Concat(basicFunctions, collectionFunctions))
+
+var basicFunctions = []function{
 	// conversion
 	{name: "tostring", sigs: "(any) string", naming: firstArg},
 	{name: "tolong", sigs: "(any) long", naming: firstArg},
@@ -56,7 +61,6 @@ var scalars = table([]function{
 	{name: "countof", sigs: "(string, string) long; (string, string, string!) long"},
 	{name: "strcmp", sigs: "(text, text) long"},
 	{name: "strrep", sigs: "(text, long) string; (text, long, text) string"},
-	{name: "url_encode", sigs: "(string) string"},
 	{name: "hash_md5", sigs: "(orderable) string"},
 	{name: "hash_sha1", sigs: "(orderable) string"},
 	{name: "hash_sha256", sigs: "(orderable) string"},
@@ -124,30 +128,7 @@ var scalars = table([]function{
 	{name: "unixtime_milliseconds_todatetime", sigs: "(real) datetime"},
 	{name: "unixtime_microseconds_todatetime", sigs: "(real) datetime"},
 	{name: "unixtime_nanoseconds_todatetime", sigs: "(long) datetime"},
-
-	// dynamic
-	{name: "array_length", sigs: "(array) long"},
-	{name: "array_sum", sigs: "(array) real"},
-	{name: "array_concat", sigs: "(array*) dynamic"},
-	{name: "array_reverse", sigs: "(array) dynamic"},
-	{name: "array_slice", sigs: "(array, long, long) dynamic"},
-	{name: "array_index_of", sigs: "(array, any) long"},
-	{name: "array_rotate_left", sigs: "(array, long) dynamic"},
-	{name: "array_rotate_right", sigs: "(array, long) dynamic"},
-	{name: "dynamic_to_json", sigs: "(any) string"},
-	{name: "range", sigs: "(long, long) dynamic; (long, long, long) dynamic; (datetime, datetime, timespan) dynamic; (timespan, timespan, timespan) dynamic"},
-	{name: "bag_remove_keys", sigs: "(bag, array) dynamic"},
-	{name: "bag_keys", sigs: "(bag) dynamic"},
-	{name: "bag_has_key", sigs: "(bag, string) bool"},
-	{name: "strcat_array", sigs: "(array, text) string"},
-	{name: "pack_array", sigs: "(any*) dynamic"},
-	{name: "bag_pack", sigs: "(any*) dynamic"},
-	{name: "pack", sigs: "(any*) dynamic", op: "bag_pack"},
-	{name: "pack_dictionary", sigs: "(any*) dynamic", op: "bag_pack"},
-	{name: "set_has_element", sigs: "(array, any) bool"},
-	{name: "parse_url", sigs: "(string) dynamic"},
-	{name: "extract_all", sigs: "(string!, string) dynamic"},
-})
+}
 
 // aggregates are the functions of summarize. count, take_any, arg_max, percentile
 // and their kin are bound by bindAggregate.
@@ -176,20 +157,16 @@ var aggregates = table([]function{
 // kustoFunctions are further functions of Kusto's, known so that they are refused
 // as not supported, not as unknown.
 var kustoFunctions = strings.Fields(`
-array_iff array_iif array_rotate_left array_rotate_right array_shift_left array_shift_right array_sort_asc array_sort_desc array_split
-bag_merge bag_remove_keys bag_set_key bag_zip base64_decode_toarray base64_decode_toguid base64_decode_tostring base64_encode_fromarray
-base64_encode_fromguid beta_cdf beta_inv beta_pdf binary_shift_left binary_shift_right bitset_count_ones buildschema column_ifexists
-column_names_of convert_angle convert_energy convert_force convert_length convert_mass convert_speed convert_temperature convert_volume
-covariance covarianceif covariancep covariancepif current_cluster_endpoint current_database current_principal current_principal_details
-current_principal_is_member_of cursor_after datetime_list_timezones datetime_local_to_utc datetime_utc_to_local dcount_hll dynamic_to_json
-erf erfc estimate_data_size extent_id extent_tags extractjson extract_json format_bytes format_ipv4 format_ipv4_mask gamma geo_distance_2points
-gzip_compress_to_base64_string gzip_decompress_from_base64_string has_any_index has_any_ipv4 has_any_ipv4_prefix has_ipv4 has_ipv4_prefix hash
-hash_combine hash_many hash_xxhash64 hll hll_if hll_merge indexof_regex ingestion_time ipv4_compare ipv4_is_in_any_range ipv4_is_in_range
-ipv4_is_match ipv4_is_private ipv4_netmask_suffix ipv4_range_to_cidr_list ipv6_compare ipv6_is_in_any_range ipv6_is_in_range ipv6_is_match
-isascii isutf8 jaccard_index loggamma make_string merge_tdigest new_guid pack_all parse_command_line parse_csv parse_ipv4 parse_ipv4_mask
-parse_ipv6 parse_ipv6_mask parse_path parse_urlquery parse_user_agent parse_version parse_xml percentile_array_tdigest percentile_tdigest
-percentilesw percentilesw_array percentilew percentrank_tdigest punycode_domain_from_string punycode_domain_to_string punycode_from_string
-punycode_to_string rand range rank_tdigest regex_quote repeat replace replace_strings row_window_session series_decompose series_stats
-set_difference set_equals set_intersect set_union tdigest tdigest_merge to_utf8 toscalar translate treepath unicode_codepoints_from_string
-unicode_codepoints_to_string url_decode url_encode_component welch_test zip zlib_compress_to_base64_string zlib_decompress_from_base64_string
+bag_set_key base64_decode_toarray base64_decode_toguid base64_encode_fromarray base64_encode_fromguid beta_cdf beta_inv beta_pdf
+binary_shift_left binary_shift_right bitset_count_ones buildschema column_ifexists column_names_of convert_angle convert_energy
+convert_force convert_length convert_mass convert_speed convert_temperature convert_volume covariance covarianceif covariancep covariancepif
+current_cluster_endpoint current_database current_principal current_principal_details current_principal_is_member_of cursor_after
+datetime_list_timezones datetime_local_to_utc datetime_utc_to_local dcount_hll erf erfc estimate_data_size extent_id extent_tags extractjson
+extract_json format_bytes gamma geo_distance_2points gzip_compress_to_base64_string gzip_decompress_from_base64_string has_any_index hash
+hash_combine hash_many hash_xxhash64 hll hll_if hll_merge indexof_regex ingestion_time ipv4_range_to_cidr_list ipv6_compare
+ipv6_is_in_any_range ipv6_is_in_range ipv6_is_match isascii isutf8 loggamma make_string merge_tdigest new_guid pack_all parse_command_line
+parse_ipv6 parse_ipv6_mask parse_path parse_user_agent parse_version parse_xml percentile_array_tdigest percentile_tdigest percentilesw
+percentilesw_array percentilew percentrank_tdigest punycode_domain_from_string punycode_domain_to_string punycode_from_string
+punycode_to_string rand rank_tdigest repeat replace row_window_session series_decompose series_stats set_equals tdigest tdigest_merge
+to_utf8 toscalar translate treepath welch_test zlib_compress_to_base64_string zlib_decompress_from_base64_string
 `)

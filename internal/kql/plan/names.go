@@ -62,6 +62,8 @@ func callName(x *kql.Call) string {
 		return first
 	case kind == prefixFirst && first != "":
 		return prefix + "_" + first
+	case kind == firstSuffix && first != "":
+		return first + "_" + prefix
 	}
 	return ""
 }

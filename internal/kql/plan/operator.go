@@ -61,6 +61,14 @@ func (b *binder) operator(o kql.Operator, r *rel, e *env) *rel {
 		return b.search(o, r, e)
 	case *kql.ParseOp:
 		return b.parse(o, r, e)
+	case *kql.ParseKv:
+		return b.parseKv(o, r, e)
+	case *kql.MvApply:
+		return b.mvApply(o, r, e)
+	case *kql.Partition:
+		return b.partition(o, r, e)
+	case *kql.TopNested:
+		return b.topNested(o, r, e)
 	case *kql.MakeSeries:
 		return b.makeSeries(o, r, e)
 	}

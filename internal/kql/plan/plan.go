@@ -100,6 +100,13 @@ type (
 		In Node
 		N  Expr
 	}
+	// Shared is In, which may be read from several places of the plan: the rows are
+	// the same each time, and Row (hidden) numbers them in their order.
+	Shared struct {
+		In   Node
+		Cols []*Col
+		Row  *Col
+	}
 	// Join joins Left and Right where all pairs of On are the same (null is the same as null).
 	Join struct {
 		Kind  string // inner, innerunique, leftouter, rightouter, fullouter, leftsemi, leftanti, rightsemi, rightanti
@@ -160,6 +167,7 @@ func (n *Project) Output() []*Col   { return n.Cols }
 func (n *Aggregate) Output() []*Col { return append(append([]*Col{}, n.Keys...), n.Aggs...) }
 func (n *Sort) Output() []*Col      { return n.In.Output() }
 func (n *Limit) Output() []*Col     { return n.In.Output() }
+func (n *Shared) Output() []*Col    { return n.Cols }
 func (n *Join) Output() []*Col      { return n.Cols }
 func (n *Union) Output() []*Col     { return n.Cols }
 func (n *Unnest) Output() []*Col    { return n.Cols }

@@ -12,6 +12,7 @@ const (
 	unnamed     naming = iota // Column1, print_0
 	firstArg                  // the first argument's name
 	prefixFirst               // prefix_firstargument
+	firstSuffix               // firstargument_prefix
 )
 
 // function is a row of a function table.
@@ -35,7 +36,7 @@ type function struct {
 	name   string
 	sigs   string
 	naming naming
-	prefix string // for prefixFirst, when it is not the name
+	prefix string // for prefixFirst and firstSuffix, when it is not the name
 	op     string // operation, when it is not the name
 }
 

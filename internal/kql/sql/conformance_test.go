@@ -28,7 +28,7 @@ var (
 
 // headlineFloor is the number of headline cases that were right when this was last
 // raised; fewer is a regression.
-const headlineFloor = 718
+const headlineFloor = 801
 
 type conformanceCase struct {
 	ID      string `json:"id"`

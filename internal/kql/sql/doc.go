@@ -4,7 +4,9 @@
 // functions beyond the macros of Prelude), every identifier passes through
 // Dialect.Ident and every literal through Dialect.String, so that no query can
 // break out of its place; and what has no exact translation is refused with a
-// *kql.Error that names it and its position.
+// *kql.Error that names it and its position. Where only a row's value shows that there
+// is none (an array of mixed types to be sorted), the statement fails with an error
+// that says so.
 //
 // Values in DuckDB, as stored tables must give them and results come back:
 //

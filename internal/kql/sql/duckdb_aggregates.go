@@ -26,6 +26,7 @@ func duckAggregates() map[string]template {
 		"make_set", "coalesce(to_json(list_distinct(list($J1) FILTER (WHERE $1 IS NOT NULL AND $W))), '[]'::JSON)",
 		"make_set:dynamic", "coalesce(to_json(list_distinct(flatten(list(kql_flat($1)) FILTER (WHERE $1 IS NOT NULL AND $W)))), '[]'::JSON)",
 		"make_set/2", "coalesce(to_json(list_slice(list_distinct(list($J1) FILTER (WHERE $1 IS NOT NULL AND $W)), 1, $2)), '[]'::JSON)",
+		"make_bag", "coalesce(kql_bag(kql_first(flatten(list(kql_pairs($1)$O) FILTER (WHERE json_type($1) = 'OBJECT' AND $W)))), '{}'::JSON)", "make_bag/2", "",
 		"binary_all_and", "bit_and($1)$F", "binary_all_or", "bit_or($1)$F", "binary_all_xor", "bit_xor($1)$F",
 	)
 	return m

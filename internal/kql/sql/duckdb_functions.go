@@ -29,6 +29,7 @@ func duckScalars() map[string]template {
 	duckNumbers(m)
 	duckTimes(m)
 	duckDynamic(m)
+	duckCollections(m)
 	return m
 }
 
@@ -71,7 +72,7 @@ func duckOperators(m map[string]template) {
 		"lt", "($1 < $2)", "gt", "($1 > $2)", "le", "($1 <= $2)", "ge", "($1 >= $2)",
 		"lt:real", "kql_lt($1, $2)", "gt:real", "kql_lt($2, $1)", "le:real", "kql_le($1, $2)", "ge:real", "kql_le($2, $1)",
 		"add:long", "kql_wrap64($1::HUGEINT + $2::HUGEINT)", "sub:long", "kql_wrap64($1::HUGEINT - $2::HUGEINT)", "mul:long", "kql_wrap64($1::HUGEINT * $2::HUGEINT)",
-		"div:long", "kql_wrap64($1::HUGEINT // $2)", "mod:long", "kql_mod($1, $2)", "neg:long", "kql_wrap64(-($1::HUGEINT))",
+		"div:long", "kql_wrap64($1::HUGEINT // $2)", "mod:long", "kql_mod($1, $2)", "mod:real", "kql_mod_real($1, $2)", "neg:long", "kql_wrap64(-($1::HUGEINT))",
 		"add:real", "($1 + $2)", "sub:real", "($1 - $2)", "mul:real", "($1 * $2)", "div:real", "($1 / $2)", "neg:real", "(-$1)",
 		"add:decimal", "($1 + $2)", "sub:decimal", "($1 - $2)", "mul:decimal", "kql_mul_decimal($1, $2)", "div:decimal", "kql_div_decimal($1, $2)", "neg:decimal", "(-$1)",
 		"add:timespan", "kql_wrap64($1::HUGEINT + $2::HUGEINT)", "sub:timespan", "kql_wrap64($1::HUGEINT - $2::HUGEINT)",

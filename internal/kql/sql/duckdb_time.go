@@ -47,6 +47,7 @@ func duckTimes(m map[string]template) {
 	m["datetime_add"] = template{Func: duckDatetimeAdd}
 	m["datetime_part"] = template{Func: duckDatetimePart}
 	m["format_datetime"] = template{Func: duckFormatDatetime}
+	m["format_timespan"] = template{Func: duckFormatTimespan}
 }
 
 // constText is a constant string argument, in lower case.
@@ -111,16 +112,57 @@ var datetimeFields = map[string]string{
 	"tt": "CASE WHEN $ // 36000000000 % 24 < 12 THEN 'AM' ELSE 'PM' END",
 }
 
+// timespanFields are the specifiers of format_timespan but those of days and fractions; $ is the span's size in ticks.
+var timespanFields = map[string]string{
+	"HH": "lpad(($ // 36000000000 % 24)::VARCHAR, 2, '0')", "H": "($ // 36000000000 % 24)::VARCHAR",
+	"hh": "lpad(($ // 36000000000 % 24)::VARCHAR, 2, '0')", "h": "($ // 36000000000 % 24)::VARCHAR",
+	"mm": "lpad(($ // 600000000 % 60)::VARCHAR, 2, '0')", "m": "($ // 600000000 % 60)::VARCHAR",
+	"ss": "lpad(($ // 10000000 % 60)::VARCHAR, 2, '0')", "s": "($ // 10000000 % 60)::VARCHAR",
+}
+
+// duckFormatTimespan writes out a format; a negative span has its sign before all of it.
+func duckFormatTimespan(p *printer, c *plan.Call, args []string) string {
+	size := "abs(" + args[0] + "::HUGEINT)"
+	k, _ := c.Args[1].(*plan.Const).Value.(string)
+	parts := []string{"CASE WHEN " + args[0] + " < 0 THEN '-' ELSE '' END"}
+	for _, run := range runs(k) {
+		switch {
+		case timespanFields[run] != "":
+			parts = append(parts, strings.ReplaceAll(timespanFields[run], "$", size))
+		case run[0] == 'd' && len(run) <= 8:
+			parts = append(parts, strings.ReplaceAll(fmt.Sprintf("lpad(($ // 864000000000)::VARCHAR, greatest(length(($ // 864000000000)::VARCHAR), %d)::INTEGER, '0')", len(run)), "$", size))
+		case run[0] == 'f' && len(run) <= 7:
+			parts = append(parts, fmt.Sprintf("left(lpad((%s %% 10000000)::VARCHAR, 7, '0'), %d)", size, len(run)))
+		case run[0] == 'F' && len(run) <= 7:
+			parts = append(parts, fmt.Sprintf("rtrim(left(lpad((%s %% 10000000)::VARCHAR, 7, '0'), %d), '0')", size, len(run)))
+		case strings.Contains(" /-:,._[]", run[:1]):
+			parts = append(parts, p.d.String(run))
+		default:
+			panic(p.refuse(c.At, c.End, "'"+run+"' in the format of format_timespan"))
+		}
+	}
+	return "coalesce(" + strings.Join(parts, " || ") + ", '')"
+}
+
+// runs cuts a format into its runs of one character.
+func runs(format string) []string {
+	var out []string
+	for i := 0; i < len(format); {
+		j := i
+		for j < len(format) && format[j] == format[i] {
+			j++
+		}
+		out = append(out, format[i:j])
+		i = j
+	}
+	return out
+}
+
 // duckFormatDatetime writes out a format: each run of one letter is a field, the rest stands for itself.
 func duckFormatDatetime(p *printer, c *plan.Call, args []string) string {
 	k, _ := c.Args[1].(*plan.Const).Value.(string)
 	var parts []string
-	for i := 0; i < len(k); {
-		j := i
-		for j < len(k) && k[j] == k[i] {
-			j++
-		}
-		run := k[i:j]
+	for _, run := range runs(k) {
 		switch {
 		case datetimeFields[run] != "":
 			parts = append(parts, strings.ReplaceAll(datetimeFields[run], "$", args[0]))
@@ -133,7 +175,6 @@ func duckFormatDatetime(p *printer, c *plan.Call, args []string) string {
 		default:
 			panic(p.refuse(c.At, c.End, "'"+run+"' in the format of format_datetime"))
 		}
-		i = j
 	}
 	return "coalesce(" + strings.Join(parts, " || ") + ", '')"
 }

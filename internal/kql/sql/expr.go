@@ -299,7 +299,7 @@ func (p *printer) inQuery(e *plan.InQuery) string {
 }
 
 // ordersRows are the aggregates whose value depends on the rows' order.
-var ordersRows = map[string]bool{"make_list": true, "make_list_with_nulls": true, "first": true}
+var ordersRows = map[string]bool{"make_list": true, "make_list_with_nulls": true, "make_bag": true, "first": true}
 
 func (p *printer) agg(a *plan.Agg, order []plan.SortKey) string {
 	t, ok := find(p.d.aggregates, a.Op, a.Args)

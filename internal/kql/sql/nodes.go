@@ -27,6 +27,8 @@ func (p *printer) node(n plan.Node, need *set) string {
 		return p.node(n.In, need)
 	case *plan.Limit:
 		return p.limit(n, need)
+	case *plan.Shared:
+		return p.shared(n)
 	case *plan.Join:
 		return p.join(n, need)
 	case *plan.Union:
@@ -168,6 +170,23 @@ func (p *printer) limit(n *plan.Limit, need *set) string {
 	}
 	from := p.node(n.In, in)
 	return p.step("SELECT " + p.selectList(need.list) + "\nFROM " + from + p.orderBy(order) + "\nLIMIT greatest(" + p.expr(n.N) + ", 0)")
+}
+
+// shared writes the rows once, with all their columns, and once only: what reads
+// them again finds the same step.
+func (p *printer) shared(n *plan.Shared) string {
+	if name, ok := p.done[n]; ok {
+		return name
+	}
+	order := orderOf(n.In)
+	in := newSet(n.Cols...)
+	for _, k := range order {
+		in.add(k.Col)
+	}
+	from := p.node(n.In, in)
+	p.done[n] = p.stepAs("MATERIALIZED", fmt.Sprintf("SELECT %s, row_number() OVER (%s) AS %s\nFROM %s",
+		p.selectList(n.Cols), strings.TrimPrefix(p.orderBy(order), "\n"), p.ident(n.Row), from))
+	return p.done[n]
 }
 
 func (p *printer) aggregate(n *plan.Aggregate, need *set) string {

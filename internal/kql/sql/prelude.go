@@ -6,8 +6,10 @@ import "strings"
 // to be run once on the engine before any query.
 func Prelude() string {
 	var b strings.Builder
-	for _, m := range preludeMacros {
-		b.WriteString("CREATE OR REPLACE MACRO " + m[0] + " AS " + m[1] + ";\n")
+	for _, macros := range [][][2]string{preludeMacros, collectionMacros} {
+		for _, m := range macros {
+			b.WriteString("CREATE OR REPLACE MACRO " + m[0] + " AS " + m[1] + ";\n")
+		}
 	}
 	return b.String()
 }

@@ -38,7 +38,8 @@ type printer struct {
 	count  int
 	idents map[*plan.Col]string
 	taken  map[string]bool
-	over   string // ORDER BY of window functions in the step at hand
+	done   map[*plan.Shared]string // steps of the statement at hand that are read again
+	over   string                  // ORDER BY of window functions in the step at hand
 }
 
 // ident is the identifier of c, unique in the statement whatever the case.
@@ -59,8 +60,8 @@ func (p *printer) ident(c *plan.Col) string {
 // statement writes the query of a plan: at the root values are brought to their
 // result's form and rows to their order.
 func (p *printer) statement(n plan.Node, root bool) string {
-	outer := p.steps
-	p.steps = nil
+	outer, done := p.steps, p.done
+	p.steps, p.done = nil, map[*plan.Shared]string{}
 	cols := n.Output()
 	order := orderOf(n)
 	need := newSet(cols...)
@@ -83,7 +84,7 @@ func (p *printer) statement(n plan.Node, root bool) string {
 	if len(p.steps) > 0 {
 		s = "WITH " + strings.Join(p.steps, ",\n") + "\n" + s
 	}
-	p.steps = outer
+	p.steps, p.done = outer, done
 	return s
 }
 
@@ -99,11 +100,13 @@ func (p *printer) result(v string, t plan.Type) string {
 }
 
 // step adds a common table expression and returns its name.
-func (p *printer) step(query string) string {
+func (p *printer) step(query string) string { return p.stepAs("NOT MATERIALIZED", query) }
+
+func (p *printer) stepAs(how, query string) string {
 	p.count++
 	name := fmt.Sprintf("s%d", p.count)
 	// Not indented: a string literal may hold a newline.
-	p.steps = append(p.steps, name+" AS NOT MATERIALIZED (\n"+query+"\n)")
+	p.steps = append(p.steps, name+" AS "+how+" (\n"+query+"\n)")
 	return name
 }
 
@@ -161,6 +164,8 @@ func orderOf(n plan.Node) []plan.SortKey {
 		return orderOf(n.In)
 	case *plan.Unnest:
 		return orderOf(n.In)
+	case *plan.Shared:
+		return []plan.SortKey{{Col: n.Row}}
 	case *plan.Range:
 		return []plan.SortKey{{Col: n.Col}}
 	case *plan.Values:

@@ -10,7 +10,7 @@ import (
 // windowOps are the calls that see other rows than their own.
 var windowOps = map[string]bool{
 	"prev": true, "next": true, "row_number": true, "row_cumsum": true, "row_rank_dense": true, "row_rank_min": true,
-	"$changes": true, "$running": true, "$rank_dense": true, "$rank_min": true,
+	"$changes": true, "$running": true, "$rank_dense": true, "$rank_min": true, "$number": true,
 }
 
 func hasWindow(e plan.Expr) bool {
@@ -103,6 +103,12 @@ func (p *printer) window(c *plan.Call) string {
 	var args []string
 	for _, a := range c.Args {
 		args = append(args, p.expr(a))
+	}
+	if c.Op == "$number" { // of the rows that agree in the arguments
+		if len(args) > 0 {
+			partition = "PARTITION BY " + strings.Join(args, ", ") + " "
+		}
+		return "row_number() OVER (" + partition + over + ")"
 	}
 	running := "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
 	if len(args) == 2 && c.Op != "$rank_min" || len(args) == 3 && c.Op == "$rank_min" {
