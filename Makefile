@@ -28,7 +28,7 @@ check: ## format, vet, staticcheck, floors, generated files, known vulnerabiliti
 	$(GO) tool staticcheck ./...
 	$(GO) test -count=1 .
 	$(GO) test -count=1 -run TestReference ./cmd/weir
-	@sh e2e/vulncheck.sh
+	@sh e2e/vulncheck.sh $(BIN)
 
 .PHONY: test
 test: sdks ## every test, with the race detector; fetches the pinned SDKs first
@@ -41,17 +41,15 @@ $(CACHE)/python.stamp: e2e/python/requirements.txt
 	@mkdir -p $(CACHE)
 	@if command -v $(PYTHON) >/dev/null && $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null; then \
 	  echo "fetching the Python SDK into .cache/python"; \
-	  $(PYTHON) -m venv $(CACHE)/python && $(CACHE)/python/bin/pip install --quiet --disable-pip-version-check -r $<; \
+	  $(PYTHON) -m venv $(CACHE)/python && $(CACHE)/python/bin/pip install --quiet --disable-pip-version-check -r $< && touch $@; \
 	else echo "no python3 with venv here: the tests of the Python SDK will be skipped"; fi
-	@touch $@
 
 $(CACHE)/node.stamp: e2e/node/package.json e2e/node/package-lock.json
 	@mkdir -p $(CACHE)/node
 	@if command -v npm >/dev/null; then \
 	  echo "fetching the Node SDK into .cache/node"; \
-	  cp e2e/node/package.json e2e/node/package-lock.json $(CACHE)/node/ && npm --prefix $(CACHE)/node ci --silent --no-audit --no-fund --ignore-scripts; \
+	  cp e2e/node/package.json e2e/node/package-lock.json $(CACHE)/node/ && npm --prefix $(CACHE)/node ci --silent --no-audit --no-fund --ignore-scripts && touch $@; \
 	else echo "no npm here: the tests of the Node SDK will be skipped"; fi
-	@touch $@
 
 .PHONY: bench
 bench: ## the gateway beside a bare reverse proxy: ratios, printed as a table

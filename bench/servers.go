@@ -25,7 +25,7 @@ var answerBody = `{"id":"chatcmpl-bench","object":"chat.completion","created":17
 func requestBody(stream bool) string {
 	more := ""
 	if stream {
-		more = `,"stream":true,"stream_options":{"include_usage":true}`
+		more = `,"stream":true`
 	}
 	return `{"model":"gpt-4o","messages":[{"role":"user","content":"` + strings.Repeat("prompt ", promptBytes/7) + `"}],"max_tokens":64` + more + `}`
 }
@@ -34,7 +34,7 @@ func requestBody(stream bool) string {
 // the header x-delay puts a pause between chunks.
 func serveUpstream() error {
 	chunk := []byte(`data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1700000000,"model":"gpt-4o-2024-08-06","choices":[{"index":0,"delta":{"content":"word "},"finish_reason":null}],"usage":null}` + "\n\n")
-	tail := []byte(`data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1700000000,"model":"gpt-4o-2024-08-06","choices":[],"usage":{"prompt_tokens":300,"completion_tokens":98,"total_tokens":398}}` + "\n\ndata: [DONE]\n\n")
+	usage := []byte(`data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1700000000,"model":"gpt-4o-2024-08-06","choices":[],"usage":{"prompt_tokens":300,"completion_tokens":99,"total_tokens":399}}` + "\n\n")
 	return listen(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -48,7 +48,7 @@ func serveUpstream() error {
 		pause, _ := time.ParseDuration(r.Header.Get("x-delay"))
 		w.Header().Set("Content-Type", "text/event-stream")
 		flush := http.NewResponseController(w)
-		for range chunks - 2 {
+		for range chunks - 1 {
 			if _, err := w.Write(chunk); err != nil {
 				return
 			}
@@ -57,7 +57,12 @@ func serveUpstream() error {
 				time.Sleep(pause)
 			}
 		}
-		w.Write(tail)
+		// The gateway asks for the usage and holds it back; the bare proxy does
+		// not, and does not get it.
+		if strings.Contains(string(body), `"include_usage":true`) {
+			w.Write(usage)
+		}
+		io.WriteString(w, "data: [DONE]\n\n")
 	}))
 }
 

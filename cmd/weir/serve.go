@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"weir/internal/app"
@@ -23,6 +25,11 @@ func (serveCmd) Help() string {
 
 // Run serves until the program is told to stop.
 func (c *serveCmd) Run(ctx context.Context) error {
+	if c.Leash {
+		// Ctrl-C reaches every process of the terminal, and a service manager
+		// signals them all: the gateway alone decides when its store ends.
+		signal.Ignore(os.Interrupt, syscall.SIGTERM)
+	}
 	return app.Serve(ctx, c.Config, app.Role(c.Role), c.Leash, os.Stderr)
 }
 

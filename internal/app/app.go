@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"runtime/debug"
 	"sync"
@@ -53,7 +54,8 @@ func Serve(ctx context.Context, file string, role Role, leash bool, stderr io.Wr
 	if err != nil {
 		return err
 	}
-	log := cfg.Telemetry.Logger(stderr)
+	logger := cfg.Telemetry.Logger(stderr)
+	silenceStandardLog(logger)
 	if leash {
 		if ctx, err = withLeash(ctx); err != nil {
 			return err
@@ -61,17 +63,17 @@ func Serve(ctx context.Context, file string, role Role, leash bool, stderr io.Wr
 	}
 	switch role {
 	case RoleStore:
-		return runStore(ctx, cfg, log)
+		return runStore(ctx, cfg, logger)
 	case RoleGateway:
-		return runGateway(ctx, cfg, log)
+		return runGateway(ctx, cfg, logger)
 	case RoleAll:
-		return serveAll(ctx, cfg, stderr, log)
+		return serveAll(ctx, cfg, stderr, logger)
 	}
 	return fmt.Errorf("there is no role %q; use all, gateway or store", role)
 }
 
-// serveAll runs the gateway here and the store as a child. The store is let go
-// last, so that it sees the gateway's last records.
+// serveAll runs the gateway here and the store as a child, which is let go last.
+// What it has not read by then it reads from the journal at its next start.
 func serveAll(ctx context.Context, cfg *Config, stderr io.Writer, log *slog.Logger) error {
 	storeCtx, stopStore := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopStore()
@@ -84,6 +86,21 @@ func serveAll(ctx context.Context, cfg *Config, stderr io.Writer, log *slog.Logg
 	stopStore()
 	wg.Wait()
 	return errors.Join(err, storeErr)
+}
+
+// silenceStandardLog lets nothing through of what libraries say on the standard
+// log: net/http quotes there what a backend sent out of turn, which may be an
+// answer's text.
+func silenceStandardLog(logger *slog.Logger) {
+	log.SetFlags(0)
+	log.SetOutput(complaint{logger.With("component", "library")})
+}
+
+type complaint struct{ *slog.Logger }
+
+func (c complaint) Write(p []byte) (int, error) {
+	c.Warn("a library complained; what it said may quote content and is not kept")
+	return len(p), nil
 }
 
 // stops is what has been started, to be stopped in the reverse order.

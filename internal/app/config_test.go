@@ -2,12 +2,17 @@ package app
 
 import (
 	"errors"
+	"log/slog"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"weir/internal/journal"
+	"weir/internal/record"
 	"weir/internal/secret"
 	"weir/internal/sink"
+	"weir/internal/sink/lake"
 )
 
 const rightConfig = `
@@ -132,5 +137,65 @@ func TestCaughtUp(t *testing.T) {
 		if got := caughtUp(c.published, sink.Stats{Watermark: c.watermark, Position: c.position}); got != c.want {
 			t.Errorf("%s: %v", c.name, got)
 		}
+	}
+}
+
+// TestSealedFolder: a folder is read without its config, whatever its gateway is
+// called and whatever labels it has, also when all of it is sealed.
+func TestSealedFolder(t *testing.T) {
+	dir := t.TempDir()
+	cfg, err := parseConfig(dir+"/weir.yaml", []byte(rightConfig), expand)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := journal.Open(journal.Options{Dir: cfg.journalDir(), Gateway: "gw"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	begin := record.Begin{Time: now, Gateway: "gw", Operation: "chatcompletions_create", Deployment: "gpt-4o", Headers: []record.Header{{Name: "X-Team", Value: "blue"}}}
+	end := record.End{Time: now, Outcome: record.Completed, Status: 200}
+	id := record.NewID(now)
+	for _, f := range []journal.Frame{{Kind: journal.Begin, ID: id, Meta: begin.Append(nil)}, {Kind: journal.End, ID: id, Meta: end.Append(nil)}} {
+		if _, err := j.Commit(&f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cfg.writeAbout(); err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	l, err := lake.Open(t.Context(), lakeOptions(cfg, log))
+	if err != nil {
+		t.Fatal(err)
+	}
+	follower, err := sink.NewRunner(sink.Config{Journal: cfg.journalDir(), Store: l, Read: reader(cfg.Labels), Logger: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(follower.CatchUp(t.Context()), l.Seal(t.Context()), l.Close()); err != nil {
+		t.Fatal(err)
+	}
+	// What is sealed must be found in the files: the journal is not there.
+	if err := os.RemoveAll(cfg.journalDir()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(cfg.journalDir(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	folder, done, err := OpenFolder(t.Context(), cfg.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer done()
+	got, err := folder.Query(t.Context(), "WeirExchanges | project Team, DeploymentName")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Rows) != 1 || got.Rows[0][0] != "blue" || got.Rows[0][1] != "gpt-4o" {
+		t.Errorf("got %v", got.Rows)
 	}
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"text/template"
 	"time"
 
+	"weir/internal/api"
 	"weir/internal/identity"
 	"weir/internal/sim"
 )
@@ -94,6 +96,11 @@ func Demo(ctx context.Context, o DemoOptions, out, stderr io.Writer) error {
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return fmt.Errorf("make the demo's folder: %w", err)
 	}
+	for _, addr := range []string{o.Listen, o.API} {
+		if err := free(addr); err != nil {
+			return err
+		}
+	}
 	ended := make(chan error, 3)
 	east, err := demoSimulator(ctx, "east", "Sweden Central", ended)
 	if err != nil {
@@ -124,12 +131,24 @@ func Demo(ctx context.Context, o DemoOptions, out, stderr io.Writer) error {
 		}
 	}
 	stop()
-	return errors.Join(err, <-serving)
+	if last := <-serving; err == nil {
+		err = last
+	}
+	return err
+}
+
+// free reports whether addr can be listened on, before anything is started.
+func free(addr string) error {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return fmt.Errorf("the demo needs %s: %w; end what listens there, or choose others with -listen and -api", addr, err)
+	}
+	return l.Close()
 }
 
 // demoRuns waits for the demo's servers, sends the traffic and says what to try.
 func demoRuns(ctx context.Context, o DemoOptions, out io.Writer, serving chan error) error {
-	gateway, api := "http://"+o.Listen, "http://"+o.API
+	gateway, queries := "http://"+o.Listen, "http://"+o.API
 	for _, addr := range []string{o.Listen, o.API} {
 		if err := waitFor(ctx, addr, serving); err != nil {
 			return err
@@ -141,9 +160,37 @@ func demoRuns(ctx context.Context, o DemoOptions, out io.Writer, serving chan er
 			return err
 		}
 		fmt.Fprintln(out)
+		if err := waitStored(ctx, queries); err != nil {
+			return err
+		}
 	}
-	fmt.Fprint(out, demoHints(gateway, api))
+	fmt.Fprint(out, demoHints(gateway, queries))
 	return nil
+}
+
+// waitStored waits until queries see all that has ended, so that the first
+// thing that is tried finds the traffic.
+func waitStored(ctx context.Context, base string) error {
+	for range 100 {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/v1/status", nil)
+		if err != nil {
+			return err
+		}
+		if resp, err := http.DefaultClient.Do(req); err == nil {
+			var s api.State
+			err = json.NewDecoder(resp.Body).Decode(&s)
+			resp.Body.Close()
+			if err == nil && s.CaughtUp {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	return nil // the record is safe; the store is only slow
 }
 
 func demoHints(gateway, api string) string {

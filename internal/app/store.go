@@ -30,6 +30,9 @@ import (
 // runStore runs the store's process: it follows the journal into the lake and
 // answers queries over it.
 func runStore(ctx context.Context, cfg *Config, log *slog.Logger) error {
+	if err := cfg.writeAbout(); err != nil {
+		return err
+	}
 	l, err := lake.Open(ctx, lakeOptions(cfg, log))
 	if err != nil {
 		return fmt.Errorf("open the store: %w", err)
@@ -75,7 +78,13 @@ func lakeOptions(cfg *Config, log *slog.Logger) lake.Options {
 	if threads == 0 {
 		threads = max(1, runtime.NumCPU()-1)
 	}
-	return lake.Options{Dir: cfg.storeDir(), Gateway: cfg.Gateway.Proxy.Name, Labels: cfg.Labels, Prelude: sql.Prelude(),
+	var own []string
+	for _, op := range catalog.Operations() {
+		if op.Own {
+			own = append(own, op.ID)
+		}
+	}
+	return lake.Options{Dir: cfg.storeDir(), Gateway: cfg.Gateway.Proxy.Name, Labels: cfg.Labels, Prelude: sql.Prelude(), Own: own,
 		MemoryLimit: int64(cfg.Store.MemoryMiB) << 20, Threads: threads, Logger: log}
 }
 
@@ -160,8 +169,8 @@ func OpenFolder(ctx context.Context, dir string) (*Folder, func(), error) {
 		return nil, nil, fmt.Errorf("%s is not a data folder: it has no journal; -data names the folder of the config's data field", dir)
 	}
 	cfg := &Config{Data: dir}
-	if loaded, err := LoadConfig(filepath.Join(dir, DefaultConfig)); err == nil {
-		cfg.Labels = loaded.Labels
+	if err := cfg.readAbout(); err != nil {
+		return nil, nil, err
 	}
 	cfg.defaults()
 	log := slog.New(slog.DiscardHandler)

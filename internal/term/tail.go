@@ -3,6 +3,7 @@ package term
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -46,6 +47,7 @@ func Tail(ctx context.Context, q Querier, w io.Writer, n int, filter string, pol
 	for _, row := range old.Rows {
 		t.mark(old, row)
 	}
+	waiting := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -57,9 +59,18 @@ func Tail(ctx context.Context, q Querier, w io.Writer, n int, filter string, pol
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err != nil {
+		var refused *QueryError
+		if errors.As(err, &refused) {
 			return err
 		}
+		if err != nil {
+			if !waiting {
+				fmt.Fprintln(w, "… the server does not answer; waiting for it")
+			}
+			waiting = true
+			continue
+		}
+		waiting = false
 		t.lines(next)
 		t.forget()
 	}

@@ -13,9 +13,15 @@ import (
 // wide is the view of all stored columns over all rows.
 const wide = "lake.exchanges"
 
-// modelsOnly keeps the exchanges that a PerMessage table shows: those with a
-// model. The two operations that only ask which models there are have none.
-const modelsOnly = `"DeploymentName" <> '' AND "OperationId" NOT IN ('models_list', 'models_get')`
+// modelsOnly keeps the exchanges that a PerMessage table shows: those that a
+// model was asked. The operations in own ask the gateway.
+func modelsOnly(own []string) string {
+	where := `"DeploymentName" <> ''`
+	for _, op := range own {
+		where += ` AND "OperationId" <> ` + quote(op)
+	}
+	return where
+}
 
 // headerOnly are the columns of a PerMessage table that only the header row
 // has; queries find it by them (DeploymentName != ”).
@@ -78,10 +84,10 @@ func fileColumns(cols []column, f *file) []string {
 }
 
 // tableView is the SQL of the view that shows one of the record's tables.
-func tableView(t record.Table, labels []string) string {
+func tableView(t record.Table, labels, own []string) string {
 	var sql string
 	if t.PerMessage {
-		sql = messageView(t)
+		sql = messageView(t, modelsOnly(own))
 	} else {
 		sql = "SELECT " + strings.Join(rowColumns(t, labels), ", ") + " FROM " + wide
 	}
@@ -168,7 +174,7 @@ func null(t record.Type) string { return "CAST(NULL AS " + viewTypes[t] + ")" }
 // messageView is a header row for each exchange, then a row for each chunk of
 // its messages. The three parts are apart, so that a query for header rows
 // (DeploymentName != ”) drops the other two before it reads anything.
-func messageView(t record.Table) string {
+func messageView(t record.Table, which string) string {
 	part := func(header bool, messages, from string) string {
 		var out []string
 		for _, c := range t.Columns {
@@ -178,10 +184,10 @@ func messageView(t record.Table) string {
 	}
 	chunked := func(count, first string) string {
 		return fmt.Sprintf(`(SELECT *, unnest(range(1, %s + 1)) AS _chunk, %s AS _before FROM %s WHERE %s AND %s > 0)`,
-			count, first, wide, modelsOnly, count)
+			count, first, wide, which, count)
 	}
 	return strings.Join([]string{
-		part(true, "", wide+" WHERE "+modelsOnly),
+		part(true, "", wide+" WHERE "+which),
 		part(false, "RequestMessages", chunked(requestChunks, "0")),
 		part(false, "ResponseMessages", chunked(responseChunks, requestChunks)),
 	}, " UNION ALL ")

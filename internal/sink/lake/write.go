@@ -96,6 +96,10 @@ func (l *Lake) writerOptions(f *file, level zstd.Level) []parquet.WriterOption {
 		parquet.SortingWriterConfig(parquet.SortingColumns(parquet.Ascending("TimeGenerated"))),
 		parquet.DictionaryMaxBytes(dictionary),
 		parquet.WriteBufferSize(0), // writeFile buffers
+		// A page's header would repeat the least and the greatest value of the
+		// page: a body of 6 MB alone in its page would stand there five times.
+		// Files are pruned by the statistics of their row groups.
+		parquet.DataPageStatistics(false),
 	}
 	for _, c := range l.cols {
 		if c.unbounded() {
