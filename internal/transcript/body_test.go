@@ -170,7 +170,7 @@ func TestHeaderObject(t *testing.T) {
 	headers := []record.Header{
 		{Name: "X-A", Value: "1"}, {Name: "B", Value: "\"q\"\xff"}, {Name: "x-a", Value: "2"}, {Name: "X-Empty"},
 	}
-	if got, want := headerObject(headers), `{"X-A":"1, 2","B":"\"q\"`+"\uFFFD"+`","X-Empty":""}`; got != want {
+	if got, want := headerObject(headers), `{"B":"\"q\"`+"\uFFFD"+`","X-A":"1, 2","X-Empty":""}`; got != want {
 		t.Errorf("headers are %s, want %s", got, want)
 	}
 	labels := map[string]string{"x-A": "Team", "b": "App", "x-empty": "None", "x-other": "Other"}

@@ -9,13 +9,16 @@ import (
 	"weir/internal/record"
 )
 
-// headerObject gives headers as a JSON object, in their order; the values of a
-// name that is there again, in whatever case, are joined (RFC 9110, 5.2). It
-// gives "" for none.
+// headerObject gives headers as a JSON object in the order of their names, so
+// that like requests have like rows; the values of a name that is there again,
+// in whatever case, are joined in their order (RFC 9110, 5.2). It gives "" for
+// none.
 func headerObject(headers []record.Header) string {
 	if len(headers) == 0 {
 		return ""
 	}
+	headers = slices.Clone(headers)
+	slices.SortStableFunc(headers, func(a, b record.Header) int { return cmp.Compare(a.Name, b.Name) })
 	b := append(make([]byte, 0, 48*len(headers)), '{')
 	for i, h := range headers {
 		if slices.ContainsFunc(headers[:i], func(o record.Header) bool { return strings.EqualFold(o.Name, h.Name) }) {
