@@ -59,11 +59,7 @@ func runGateway(ctx context.Context, cfg *Config, log *slog.Logger) error {
 		return err
 	}
 	log.Info("the gateway listens", "address", srv.Addr().String(), "deployments", len(cfg.Deployments), "epoch", j.Stats().Epoch)
-	go func() { // ends with the process at the latest: ctx does
-		<-ctx.Done()
-		p.Stopping()
-	}()
-	return srv.Serve(ctx)
+	return srv.Serve(ctx, p.Stopping)
 }
 
 // serveOps answers what operators and load balancers ask of the gateway.

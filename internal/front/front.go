@@ -181,9 +181,10 @@ func (l errorLog) Write(p []byte) (int, error) {
 func (s *Server) Addr() net.Addr { return s.ln.Addr() }
 
 // Serve serves until ctx ends, then takes no new calls, lets those in flight
-// end within the drain timeout, and cuts the rest. It returns when all have
-// ended, nil unless listening failed.
-func (s *Server) Serve(ctx context.Context) error {
+// end within the drain timeout, and cuts the rest; just before that it calls
+// beforeCut, which may be nil. It returns when all have ended, nil unless
+// listening failed.
+func (s *Server) Serve(ctx context.Context, beforeCut func()) error {
 	failed := make(chan error, 1)
 	go func() { failed <- s.srv.Serve(s.ln) }()
 	select {
@@ -195,6 +196,9 @@ func (s *Server) Serve(ctx context.Context) error {
 	defer cancel()
 	err := s.srv.Shutdown(drain)
 	if errors.Is(err, context.DeadlineExceeded) {
+		if beforeCut != nil {
+			beforeCut()
+		}
 		err = s.srv.Close()
 	}
 	<-failed

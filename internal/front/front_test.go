@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -53,7 +54,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-func serve(t *testing.T, cfg Config, h http.HandlerFunc) (url string, stop func() error) {
+func serve(t *testing.T, cfg Config, beforeCut func(), h http.HandlerFunc) (url string, stop func() error) {
 	t.Helper()
 	cfg.Listen = "127.0.0.1:0"
 	s, err := Listen(t.Context(), cfg, h, slog.New(slog.DiscardHandler))
@@ -62,14 +63,14 @@ func serve(t *testing.T, cfg Config, h http.HandlerFunc) (url string, stop func(
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- s.Serve(ctx) }()
+	go func() { done <- s.Serve(ctx, beforeCut) }()
 	return "http://" + s.Addr().String(), func() error { cancel(); return <-done }
 }
 
 // TestDrain: a call in flight ends before the server does.
 func TestDrain(t *testing.T) {
 	inside, proceed := make(chan bool), make(chan bool)
-	url, stop := serve(t, Config{}, func(w http.ResponseWriter, r *http.Request) {
+	url, stop := serve(t, Config{}, func() { t.Error("told of a cut") }, func(w http.ResponseWriter, r *http.Request) {
 		close(inside)
 		<-proceed
 		io.WriteString(w, "whole")
@@ -104,10 +105,15 @@ func TestDrain(t *testing.T) {
 
 // TestCut: a call that does not end in time is cut.
 func TestCut(t *testing.T) {
-	inside := make(chan bool)
-	url, stop := serve(t, Config{DrainTimeout: time.Millisecond}, func(w http.ResponseWriter, r *http.Request) {
+	inside, left := make(chan bool), make(chan bool)
+	var told atomic.Bool
+	url, stop := serve(t, Config{DrainTimeout: time.Millisecond}, func() { told.Store(true) }, func(w http.ResponseWriter, r *http.Request) {
 		close(inside)
 		<-r.Context().Done()
+		if !told.Load() {
+			t.Error("a call was cut before that was announced")
+		}
+		close(left)
 	})
 	failed := make(chan error)
 	go func() {
@@ -121,6 +127,7 @@ func TestCut(t *testing.T) {
 	if err := <-failed; err == nil {
 		t.Error("the client was not cut")
 	}
+	<-left
 }
 
 func TestListenFails(t *testing.T) {

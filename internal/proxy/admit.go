@@ -33,11 +33,14 @@ func deploymentNotFound() *fault.Error {
 	}
 }
 
+// noRecording is the reason of refusals while the journal takes no records.
+const noRecording = "RecordingUnavailable"
+
 func unavailable(err error) *fault.Error {
 	return &fault.Error{
 		Kind: fault.Unavailable, Code: "503", RetryAfter: 2 * time.Second,
 		Message: "The gateway cannot record calls at the moment and so takes none. Please retry after 2 seconds.",
-		Source:  "gateway", Reason: "RecordingUnavailable", Section: "inbound", Err: err,
+		Source:  "gateway", Reason: noRecording, Section: "inbound", Err: err,
 	}
 }
 
@@ -55,6 +58,13 @@ func (x *exchange) admit() *fault.Error {
 	version := x.query.get("api-version")
 	x.begin.Surface = x.match.Surface.String()
 	x.begin.APIVersion = version
+	caller, denied := x.p.Callers.Identify(x.r.Header, x.query.get)
+	if caller != nil {
+		x.begin.Subscription, x.begin.Product = caller.Subscription, caller.Product
+	}
+	if denied == nil {
+		x.caller = caller
+	}
 	if !x.match.Found() {
 		return notFound()
 	}
@@ -62,16 +72,10 @@ func (x *exchange) admit() *fault.Error {
 	if !catalog.KnownVersion(x.match.Surface, version) {
 		return notFound()
 	}
-	caller, f := x.p.Callers.Identify(x.r.Header, x.query.get)
-	if caller != nil {
-		x.begin.Subscription, x.begin.Product = caller.Subscription, caller.Product
+	if denied != nil {
+		return denied
 	}
-	if f != nil {
-		return f
-	}
-	x.caller = caller
 	if err := x.p.Log.Ready(); err != nil {
-		x.p.metrics.unready.Inc()
 		return unavailable(err)
 	}
 	x.call.Operation = x.match.Index

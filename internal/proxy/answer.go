@@ -19,16 +19,18 @@ func (x *exchange) refuse(f *fault.Error) {
 	if gone {
 		x.end.Outcome, x.hungUp, x.cut = record.Cancelled, true, true
 	}
+	if !x.begun && x.p.Log.Ready() != nil {
+		x.turnAway(gone)
+		return
+	}
 	if x.caller == nil && x.p.flood.full(x.start, f.Reason) {
 		x.p.metrics.collapsed.Inc()
 		x.send(f)
 		return
 	}
 	if !x.begun {
-		if down := x.writeBegin(); down != nil {
-			if !gone {
-				x.send(down)
-			}
+		if x.writeBegin() != nil {
+			x.turnAway(gone)
 			return
 		}
 	}
@@ -37,6 +39,17 @@ func (x *exchange) refuse(f *fault.Error) {
 		return
 	}
 	x.fail(f)
+}
+
+// turnAway answers while nothing can be recorded; the exchange is counted, and
+// the count recorded once that is possible.
+func (x *exchange) turnAway(gone bool) {
+	x.p.metrics.unready.Inc()
+	f := unavailable(nil)
+	x.p.flood.add(f.Reason, 1)
+	if !gone {
+		x.send(f)
+	}
 }
 
 // fail answers for backends that gave no answer, or for a gateway that refuses.
@@ -60,6 +73,9 @@ func (x *exchange) answer(status int, header http.Header, body []byte) {
 	x.identify(h)
 	x.end.Status, x.end.OwnAnswer = status, true
 	x.end.ResponseHeaders = recorded(x.end.ResponseHeaders[:0], h)
+	if x.caller == nil {
+		x.end.ResponseHeaders = shortHeaders(x.end.ResponseHeaders, shortTold)
+	}
 	if err := x.commit(body); err != nil {
 		x.send(unavailable(err))
 		return

@@ -8,25 +8,15 @@ import (
 
 	"weir/internal/fault"
 	"weir/internal/record"
+	"weir/internal/upstream"
 )
 
 const mask = "***"
 
-// secretHeader says whether a field proves somebody to something. The name is
-// in canonical form.
-func secretHeader(name string) bool {
-	switch name {
-	case "Authorization", "Proxy-Authorization", "Api-Key", "X-Api-Key", "Ocp-Apim-Subscription-Key",
-		"Cookie", "Set-Cookie", "X-Functions-Key", "X-Goog-Api-Key", "X-Amz-Security-Token":
-		return true
-	}
-	return false
-}
-
 // recorded appends the fields of h to dst, credentials masked.
 func recorded(dst []record.Header, h http.Header) []record.Header {
 	for name, values := range h {
-		secret := secretHeader(name)
+		secret := upstream.Secret(name)
 		for _, v := range values {
 			if secret {
 				v = mask
@@ -37,8 +27,12 @@ func recorded(dst []record.Header, h http.Header) []record.Header {
 	return dst
 }
 
-// writeBegin writes the begin frame. A body is kept of known callers only.
+// writeBegin writes the begin frame, but not into the room that the journal
+// keeps for what is in flight. A body is kept of known callers only.
 func (x *exchange) writeBegin() *fault.Error {
+	if err := x.p.Log.Ready(); err != nil {
+		return unavailable(err)
+	}
 	b := &x.begin
 	b.CallerIP = x.p.Clients.Address(x.r)
 	b.ClientProtocol = x.r.Proto
@@ -54,10 +48,11 @@ func (x *exchange) writeBegin() *fault.Error {
 	var content []byte
 	if x.caller != nil {
 		content = x.body
+	} else {
+		shorten(b)
 	}
 	x.meta = b.Append(x.meta[:0])
 	if err := x.p.Log.Begin(x.id, x.start, x.meta, content); err != nil {
-		x.p.metrics.unready.Inc()
 		return unavailable(err)
 	}
 	x.begun = true

@@ -40,14 +40,15 @@ type exchange struct {
 	meta    []byte
 	cap     *capture.Capture
 
-	begun   bool // the begin frame is written
-	ended   bool // the end frame was tried
-	headed  bool // the client has the answer's status
-	hungUp  bool // the client took no more
-	cut     bool // the client's connection must end without the answer's end
-	sent    int64
-	writing time.Duration
-	stallAt time.Time // the client's present deadline
+	begun     bool // the begin frame is written
+	ended     bool // the end frame was tried
+	headed    bool // the client has the answer's status
+	hungUp    bool // the client took no more
+	delivered bool // the delivered frame is written
+	cut       bool // the client's connection must end without the answer's end
+	sent      int64
+	writing   time.Duration
+	stallAt   time.Time // the client's present deadline
 }
 
 func (x *exchange) init(p *Proxy, w http.ResponseWriter, r *http.Request) {
@@ -93,8 +94,8 @@ func (x *exchange) run() {
 		x.refuse(f)
 		return
 	}
-	if f := x.writeBegin(); f != nil {
-		x.refuse(f)
+	if x.writeBegin() != nil {
+		x.turnAway(false)
 		return
 	}
 	if x.match.Op.Own {
@@ -187,11 +188,12 @@ func (x *exchange) commit(rest []byte) error {
 // tryCommit is commit where nothing depends on its success any more.
 func (x *exchange) tryCommit(rest []byte) { _ = x.commit(rest) }
 
-// deliver records what became of the answer.
+// deliver records what became of the answer, once.
 func (x *exchange) deliver() {
-	if !x.begun {
+	if !x.begun || x.delivered {
 		return
 	}
+	x.delivered = true
 	now := time.Now()
 	d := record.Delivered{Time: now, ResponseSize: x.sent, ClientTime: x.writing, HungUp: x.hungUp}
 	x.meta = d.Append(x.meta[:0])
@@ -217,8 +219,8 @@ func (x *exchange) failed() (cut bool) {
 		x.tryCommit(nil)
 		return true
 	case !x.begun:
-		if down := x.writeBegin(); down != nil {
-			x.send(down)
+		if x.writeBegin() != nil {
+			x.turnAway(false)
 			return x.cut
 		}
 	}

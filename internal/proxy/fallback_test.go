@@ -2,9 +2,11 @@ package proxy
 
 import (
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -62,7 +64,7 @@ func TestFallback(t *testing.T) {
 		{"the first answers", []backend{ok, down}, 200, answerJSON, []record.Attempt{{Backend: "a", Status: 200}}, record.Completed, ""},
 		{"refused", []backend{down, ok}, 200, answerJSON, []record.Attempt{{Backend: "a", Reason: "BackendConnectionFailure"}, {Backend: "b", Status: 200}}, record.Completed, ""},
 		{"reset", []backend{{handler: reset}, ok}, 200, answerJSON, []record.Attempt{{Backend: "a", Reason: "BackendConnectionFailure"}, {Backend: "b", Status: 200}}, record.Completed, ""},
-		{"timeout", []backend{slow, ok}, 200, answerJSON, []record.Attempt{{Backend: "a", Reason: "Timeout"}, {Backend: "b", Status: 200}}, record.Completed, ""},
+		{"timeout", []backend{slow, ok}, 504, gatewayTimeout, []record.Attempt{{Backend: "a", Reason: "Timeout"}}, record.Failed, "Timeout"},
 		{"429 and 500", []backend{{handler: status(429, "Retry-After", "7")}, {handler: status(500)}, ok}, 200, answerJSON,
 			[]record.Attempt{{Backend: "a", Status: 429, Reason: "429", RetryAfter: "7"}, {Backend: "b", Status: 500, Reason: "500"}, {Backend: "c", Status: 200}}, record.Completed, ""},
 		{"400 is an answer", []backend{{handler: status(400)}, ok}, 400, "Bad Request", []record.Attempt{{Backend: "a", Status: 400}}, record.Completed, ""},
@@ -98,6 +100,63 @@ func TestFallback(t *testing.T) {
 		if tt.status == 429 && resp.Header.Get("Retry-After") != "9" {
 			t.Errorf("%s: Retry-After %q", tt.name, resp.Header.Get("Retry-After"))
 		}
+	}
+}
+
+// TestBackendTextStaysOut: what a backend says, well-formed or not, is in no
+// log line and in no error on the record.
+func TestBackendTextStaysOut(t *testing.T) {
+	for _, answer := range []string{
+		"secret words\r\n\r\n",
+		"HTTP/1.1 secret words\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nsecret words\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Length: secret\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: secret\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nsecret words\r\n",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: A\r\n\r\n1\r\nx\r\n0\r\nsecret words\r\n\r\n",
+	} {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var served sync.WaitGroup
+		served.Go(func() {
+			for {
+				c, err := ln.Accept()
+				if err != nil {
+					return
+				}
+				c.Read(make([]byte, 64<<10))
+				io.WriteString(c, answer)
+				c.Close()
+			}
+		})
+		g := newRig(t, backend{url: "http://" + ln.Addr().String()})
+		var lines strings.Builder
+		g.proxy.log = slog.New(slog.NewTextHandler(&lines, nil))
+		if resp, err := g.http.Do(g.request(chatPath, plainBody)); err == nil {
+			io.Copy(io.Discard, resp.Body)
+			resp.Body.Close()
+		}
+		e := g.log.wait(0, delivered)
+		g.proxy.Wait()
+		if l := e.End.LastError; l == nil || l.Reason != "BackendConnectionFailure" || strings.Contains(l.Message, "secret") {
+			t.Errorf("%q: recorded %+v", answer, l)
+		}
+		if s := lines.String(); !strings.Contains(s, "reason=BackendConnectionFailure") || strings.Contains(s, "secret") {
+			t.Errorf("%q: logged %s", answer, s)
+		}
+		ln.Close()
+		served.Wait()
+	}
+}
+
+// TestNetworkErrorIsTold: operators learn what the network said.
+func TestNetworkErrorIsTold(t *testing.T) {
+	g := newRig(t, backend{url: refused(t)})
+	readAll(t, g.post(chatPath, plainBody))
+	if l := g.log.wait(0, delivered).End.LastError; !strings.Contains(l.Message, "connection refused") {
+		t.Errorf("%+v", l)
 	}
 }
 

@@ -9,7 +9,8 @@ import (
 )
 
 // flood keeps refused strangers from filling the disk: it lets so many a second
-// be recorded one by one, and counts the others by reason.
+// be recorded one by one, and counts the others by reason. It also counts who
+// is turned away while nothing can be recorded.
 type flood struct {
 	rate, burst float64
 
@@ -42,6 +43,13 @@ func (f *flood) full(now time.Time, reason string) bool {
 	return true
 }
 
+// add counts n refusals without a record.
+func (f *flood) add(reason string, n int64) {
+	f.mu.Lock()
+	f.counts[reason] += n
+	f.mu.Unlock()
+}
+
 func (f *flood) take() map[string]int64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -53,10 +61,22 @@ func (f *flood) take() map[string]int64 {
 	return counts
 }
 
-// recordFlood writes one record for each reason for which refusals were counted.
+// recordFlood writes one record for each reason for which refusals were
+// counted. What cannot be recorded now stays counted.
 func (p *Proxy) recordFlood() {
-	for reason, n := range p.flood.take() {
+	counts := p.flood.take()
+	if len(counts) == 0 {
+		return
+	}
+	if p.Log.Ready() != nil {
+		for reason, n := range counts {
+			p.flood.add(reason, n)
+		}
+		return
+	}
+	for reason, n := range counts {
 		if err := p.recordCount(reason, n); err != nil {
+			p.flood.add(reason, n)
 			p.log.Error("a count of refusals could not be recorded", "count", n, "err", err)
 		}
 	}
@@ -64,6 +84,10 @@ func (p *Proxy) recordFlood() {
 
 func (p *Proxy) recordCount(reason string, n int64) error {
 	now := time.Now()
+	message := "%d calls of unknown callers were refused for this reason and are counted here."
+	if reason == noRecording {
+		message = "%d calls were refused while nothing could be recorded and are counted here."
+	}
 	id := record.NewID(now)
 	begin := record.Begin{Time: now, Gateway: p.cfg.Name, Region: p.cfg.Region}
 	if err := p.Log.Begin(id, now, begin.Append(nil), nil); err != nil {
@@ -73,7 +97,7 @@ func (p *Proxy) recordCount(reason string, n int64) error {
 		Time: now, Outcome: record.Refused, OwnAnswer: true,
 		LastError: &record.LastError{
 			Reason: reason, Source: "gateway", Scope: "global", Section: "inbound",
-			Message: fmt.Sprintf("%d calls of unknown callers were refused for this reason and are counted here.", n),
+			Message: fmt.Sprintf(message, n),
 		},
 	}
 	return p.Log.End(id, now, end.Append(nil), nil, nil)

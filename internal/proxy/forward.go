@@ -18,8 +18,8 @@ import (
 // its connection can be used again.
 const drainBytes = 64 << 10
 
-// forward tries the deployment's backends until one answers. The last one's
-// answer is given whatever it is.
+// forward tries the deployment's backends until one answers, or keeps the
+// request beyond its time. The last one's answer is given whatever it is.
 func (x *exchange) forward() (*http.Response, *fault.Error) {
 	x.order = x.pool.Order(x.order[:0])
 	var err error
@@ -35,7 +35,10 @@ func (x *exchange) forward() (*http.Response, *fault.Error) {
 				return nil, clientGone("backend")
 			}
 			x.p.metrics.retried(m.Backend, at.Reason)
-			x.p.log.Warn("a backend did not answer", "backend", m.Backend, "reason", at.Reason, "err", err)
+			x.p.log.Warn("a backend did not answer", "backend", m.Backend, "reason", at.Reason, "cause", cause(err))
+			if at.Reason == "Timeout" && !upstream.Unsent(err) {
+				break // the backend may be at work on it
+			}
 			continue
 		}
 		if last || !retryable(resp.StatusCode) {
@@ -95,11 +98,33 @@ func reasonOf(err error) string {
 	return "BackendConnectionFailure"
 }
 
+// cause gives what may be told of a transport's error: what the network said.
+// Any other error may quote what a backend sent.
+func cause(err error) string {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Error()
+	}
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		return dns.Error()
+	}
+	return ""
+}
+
+// causeOf is cause as an error, nil where nothing may be told.
+func causeOf(err error) error {
+	if s := cause(err); s != "" {
+		return text(s)
+	}
+	return nil
+}
+
 // noAnswer is what the client gets when no backend answered.
 func noAnswer(err error) *fault.Error {
 	f := &fault.Error{
 		Kind: fault.BadGateway, Code: "502", Message: "No backend of this deployment could be reached.",
-		Source: "forward-request", Reason: reasonOf(err), Section: "backend", Err: err,
+		Source: "forward-request", Reason: reasonOf(err), Section: "backend", Err: causeOf(err),
 	}
 	if f.Reason == "Timeout" {
 		f.Kind, f.Code, f.Message = fault.Timeout, "504", "The backend did not answer in time."

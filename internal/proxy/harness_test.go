@@ -190,7 +190,6 @@ func newGateway(t testing.TB, cfg Config, log capture.Log, up upstream.Config) (
 	t.Cleanup(u.Close)
 	p = New(cfg, Parts{
 		Catalog: cat, Callers: callers, Upstream: u, Clients: front.NewClients(front.Config{}), Log: log,
-		Local:   map[string]http.Handler{"/healthz": http.HandlerFunc(status(200))},
 		Metrics: prometheus.NewRegistry(), Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	ctx, cancel := context.WithCancel(context.Background())

@@ -184,9 +184,9 @@ func (x *exchange) interrupted(err error) {
 	reason := reasonOf(err)
 	x.noteError(&fault.Error{
 		Source: "forward-request", Reason: reason, Section: "outbound",
-		Message: "The backend's answer broke off.", Err: err,
+		Message: "The backend's answer broke off.", Err: causeOf(err),
 	})
-	x.p.log.Warn("a backend's answer broke off", "backend", x.end.Backend, "reason", reason, "err", err)
+	x.p.log.Warn("a backend's answer broke off", "backend", x.end.Backend, "reason", reason, "cause", cause(err))
 }
 
 // write writes p to the client, after the status if that is due; false when the

@@ -16,7 +16,10 @@
 //     and one on the way back: the usage event that the client did not ask for
 //     is held back.
 //   - A client's credentials are neither forwarded nor recorded; no body is kept
-//     of a caller who is not known.
+//     of a caller who is not known, and little else.
+//   - Nothing that a backend says gets into an error or a log line.
+//   - While the journal is not ready no exchange begins, not even a refused one;
+//     those turned away are counted, and the count is recorded later.
 //   - A stream is written as it arrives, and read only as fast as the client
 //     takes it: memory does not grow with the answer.
 package proxy
@@ -105,9 +108,6 @@ type Parts struct {
 	Log      capture.Log
 	Metrics  prometheus.Registerer
 	Logger   *slog.Logger
-	// Local answers requests that are not the API's, by path: health and the
-	// like. They are not on the record.
-	Local map[string]http.Handler
 }
 
 // Proxy handles the gateway's requests.
@@ -174,10 +174,6 @@ func (p *Proxy) Wait() { p.inFlight.Wait() }
 
 // ServeHTTP handles one request.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if h := p.Local[r.URL.Path]; h != nil {
-		h.ServeHTTP(w, r)
-		return
-	}
 	p.inFlight.Add(1)
 	defer p.inFlight.Done()
 	p.metrics.inFlight.Inc()

@@ -50,7 +50,7 @@ func (q *query) get(name string) string {
 // api-version.
 func (q *query) rest() string {
 	return q.join(func(p *pair) (string, bool) {
-		return p.raw, !gatewayKey(p.name) && p.name != "api-version"
+		return p.raw, !secretParam(p.name) && p.name != "api-version"
 	})
 }
 
@@ -90,17 +90,11 @@ func (q *query) join(each func(*pair) (string, bool)) string {
 	return out
 }
 
-func gatewayKey(name string) bool {
-	return strings.EqualFold(name, "subscription-key") || strings.EqualFold(name, "api-key")
-}
-
-// secretParam says whether a parameter's name is one that credentials have.
+// secretParam says whether a parameter's name is one that credentials have:
+// such a parameter goes to no backend and is masked on the record.
 func secretParam(name string) bool {
-	if gatewayKey(name) {
-		return true
-	}
 	switch strings.ToLower(name) {
-	case "key", "sig", "code", "token", "access_token", "apikey", "api_key", "password", "secret":
+	case "subscription-key", "api-key", "key", "sig", "code", "token", "access_token", "apikey", "api_key", "password", "secret":
 		return true
 	}
 	return false

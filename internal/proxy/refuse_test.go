@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -40,6 +41,8 @@ func TestRefusals(t *testing.T) {
 		{"/openai/deployments/gpt/chat/completions", plainBody, testKey, 404, notFoundBody, "OperationNotFound", "inbound", ""},
 		{"/openai/deployments/gpt/chat/completions?api-version=1999-01-01", plainBody, testKey, 404, notFoundBody, "OperationNotFound", "inbound", ""},
 		{"/openai/deployments/%2e%2e/chat/completions?api-version=2024-10-21", plainBody, testKey, 404, notFoundBody, "OperationNotFound", "inbound", ""},
+		{"/nowhere", plainBody, "", 404, notFoundBody, "OperationNotFound", "inbound", ""},
+		{"/nowhere", plainBody, "suspended-key", 404, notFoundBody, "OperationNotFound", "inbound", ""},
 		{chatPath, plainBody, "", 401, missingKeyBody, "SubscriptionKeyNotFound", "inbound", ""},
 		{chatPath, plainBody, "wrong", 401, invalidKeyBody, "SubscriptionKeyInvalid", "inbound", ""},
 		{chatPath, plainBody, "suspended-key", 401, invalidKeyBody, "SubscriptionKeyInvalid", "inbound", ""},
@@ -50,6 +53,7 @@ func TestRefusals(t *testing.T) {
 		{strings.Replace(chatPath, "gpt", "none", 1), plainBody, testKey, 404, deploymentBody, "DeploymentNotFound", "inbound", plainBody},
 		{chatPath, big, testKey, 413, tooLargeBody, "RequestBodyTooLarge", "inbound", ""},
 	} {
+		subscription := map[string]string{testKey: "team", "suspended-key": "gone"}[tt.key]
 		resp := g.post(tt.path, tt.body, "api-key", tt.key)
 		b := readAll(t, resp)
 		e := g.log.wait(i, delivered)
@@ -62,6 +66,9 @@ func TestRefusals(t *testing.T) {
 		}
 		if string(e.RequestBody) != tt.recorded || string(e.ResponseBody) != tt.answer {
 			t.Errorf("%s: recorded %q, %q", tt.path, e.RequestBody, e.ResponseBody)
+		}
+		if e.Begin.Subscription != subscription || (e.Begin.Product == "gold") != (subscription == "team") {
+			t.Errorf("%s: of %q, product %q", tt.path, e.Begin.Subscription, e.Begin.Product)
 		}
 		if tt.status == 413 && e.Begin.RequestSize != int64(len(big)) {
 			t.Errorf("413: size %d", e.Begin.RequestSize)
@@ -110,24 +117,68 @@ func TestNoJournal(t *testing.T) {
 		{"all", func(l *memLog, f func() error) { l.ready, l.begin, l.end = f, f, f }},
 	} {
 		log := newMemLog()
-		var err error
+		var cut atomic.Bool
+		cut.Store(true)
 		forwarded := 0
-		tt.cut(log, func() error { return err })
-		g := newRigWith(t, Config{}, log, backend{handler: func(w http.ResponseWriter, r *http.Request) { forwarded++; answerPlain(w, r) }})
-		for i, e := range []error{full, nil} {
-			err = e
-			resp := g.post(chatPath, plainBody)
-			b := readAll(t, resp)
-			if e != nil && (resp.StatusCode != 503 || b != unavailableBody || resp.Header.Get("Retry-After") != "2") {
+		tt.cut(log, func() error {
+			if cut.Load() {
+				return full
+			}
+			return nil
+		})
+		g := newRigWith(t, Config{RefusalRate: 1000}, log, backend{handler: func(w http.ResponseWriter, r *http.Request) { forwarded++; answerPlain(w, r) }})
+		refused := [][2]string{{chatPath, testKey}, {chatPath, "wrong"}, {"/nowhere", testKey}, {"/nowhere", ""}}
+		for _, c := range refused {
+			resp := g.post(c[0], plainBody, "api-key", c[1])
+			if b := readAll(t, resp); resp.StatusCode != 503 || b != unavailableBody || resp.Header.Get("Retry-After") != "2" {
 				t.Errorf("%s: %d %s %v", tt.name, resp.StatusCode, b, resp.Header)
 			}
-			if e == nil && resp.StatusCode != 200 {
-				t.Errorf("%s: afterwards %d", tt.name, resp.StatusCode)
-			}
-			if forwarded != i {
-				t.Errorf("%s: %d forwarded", tt.name, forwarded)
-			}
 		}
+		if n := g.counted()["weir_gateway_unrecordable_requests_total"]; n != float64(len(refused)) || forwarded != 0 {
+			t.Errorf("%s: %v counted, %d forwarded", tt.name, n, forwarded)
+		}
+		g.proxy.recordFlood() // the refusals stay counted
+		log.mu.Lock()
+		if n := len(log.exchanges); n != 0 {
+			t.Errorf("%s: %d begin frames", tt.name, n)
+		}
+		log.mu.Unlock()
+		cut.Store(false)
+		counted := log.wait(0, func(e *record.Exchange) bool { return e.End != nil })
+		if l := counted.End.LastError; l.Reason != noRecording || !strings.HasPrefix(l.Message, "4 calls were refused") {
+			t.Errorf("%s: %+v", tt.name, l)
+		}
+		resp := g.post(chatPath, plainBody)
+		if readAll(t, resp); resp.StatusCode != 200 || forwarded != 1 {
+			t.Errorf("%s: afterwards %d", tt.name, resp.StatusCode)
+		}
+	}
+}
+
+// TestReserveIsKept: a journal that becomes full while a request is read is
+// spared its begin frame, and strangers are told so however many they are.
+func TestReserveIsKept(t *testing.T) {
+	log := newMemLog()
+	var asked atomic.Int32
+	log.ready = func() error {
+		if asked.Add(1) == 1 {
+			return nil
+		}
+		return errors.New("no space left")
+	}
+	g := newRigWith(t, Config{RefusalRate: 1}, log, backend{handler: func(w http.ResponseWriter, r *http.Request) { t.Error("forwarded") }})
+	for i := range 30 {
+		key := ""
+		if i == 0 {
+			key = testKey
+		}
+		if resp := g.post(chatPath, plainBody, "api-key", key); resp.StatusCode != 503 || readAll(t, resp) != unavailableBody {
+			t.Fatalf("%d: %d", i, resp.StatusCode)
+		}
+	}
+	got := g.counted()
+	if got["weir_gateway_unrecordable_requests_total"] != 30 || got["weir_gateway_collapsed_refusals_total"] != 0 || len(log.exchanges) != 0 {
+		t.Errorf("%d frames, %v", len(log.exchanges), got)
 	}
 }
 
@@ -164,6 +215,51 @@ func TestFlood(t *testing.T) {
 	if resp := g.post(chatPath, plainBody); resp.StatusCode != 200 {
 		t.Errorf("a known caller gets %d", resp.StatusCode)
 	}
+	const mistakes = 20
+	for range mistakes {
+		readAll(t, g.post("/nowhere", plainBody))
+	}
+	g.proxy.Wait()
+	log.mu.Lock()
+	defer log.mu.Unlock()
+	own := 0
+	for _, e := range log.exchanges {
+		if e.Begin.Subscription == "team" && e.End != nil && e.End.Status == 404 {
+			own++
+		}
+	}
+	if own != mistakes {
+		t.Errorf("%d of a known caller's %d mistakes are on the record", own, mistakes)
+	}
+}
+
+// TestStrangersAreShort: a caller who is not known cannot fill the disk, however
+// much he says; of a known one all is kept.
+func TestStrangersAreShort(t *testing.T) {
+	g := newRig(t, backend{handler: answerPlain})
+	long := strings.Repeat("x", 12<<10)
+	for i, tt := range []struct {
+		key  string
+		most int
+	}{{"", 10 << 10}, {"wrong", 10 << 10}, {"suspended-key", 10 << 10}, {testKey, 1 << 20}} {
+		resp := g.post(chatPath+long+"&x="+long, plainBody, "api-key", tt.key, "A-Field", "kept", "B-Field", long, "x-ms-client-request-id", long)
+		readAll(t, resp)
+		e := g.log.wait(i, delivered)
+		size := len(e.Begin.Append(nil)) + len(e.End.Append(nil))
+		known := tt.key == testKey
+		if size > tt.most || known != (size > 60<<10) || known == strings.HasSuffix(e.Begin.URL, cutMark) {
+			t.Errorf("%q: %d bytes of metadata, URL of %d", tt.key, size, len(e.Begin.URL))
+		}
+		marked := false
+		kept := false
+		for _, h := range e.Begin.Headers {
+			marked = marked || strings.HasSuffix(h.Value, cutMark)
+			kept = kept || h == record.Header{Name: "A-Field", Value: "kept"}
+		}
+		if marked == known || !kept {
+			t.Errorf("%q: marked %v, the first field %v", tt.key, marked, kept)
+		}
+	}
 }
 
 // TestMasked: no credential reaches the journal or a backend.
@@ -174,14 +270,23 @@ func TestMasked(t *testing.T) {
 		w.Header().Set("Set-Cookie", "session=secret")
 		answerPlain(w, r)
 	}})
-	resp := g.post("/v1/chat/completions?subscription-key=secret-1&a=b&%61pi-key=secret-2&sig=secret-3", `{"model":"gpt"}`,
-		"api-key", testKey, "Ocp-Apim-Subscription-Key", "secret-4", "Authorization", "Bearer secret-5", "Cookie", "c=secret-6")
+	resp := g.post("/v1/chat/completions?subscription-key=secret-1&a=b&%61pi-key=secret-2&sig=secret-3&Access_Token=secret-11", `{"model":"gpt"}`,
+		"api-key", testKey, "Ocp-Apim-Subscription-Key", "secret-4", "Authorization", "Bearer secret-5", "Cookie", "c=secret-6",
+		"X-Api-Key", "secret-7", "X-Goog-Api-Key", "secret-8", "X-Functions-Key", "secret-9", "X-Amz-Security-Token", "secret-10")
 	readAll(t, resp)
 	e := g.log.wait(0, delivered)
-	if want := g.url + "/v1/chat/completions?subscription-key=***&a=b&%61pi-key=***&sig=***"; e.Begin.URL != want {
+	if want := g.url + "/v1/chat/completions?subscription-key=***&a=b&%61pi-key=***&sig=***&Access_Token=***"; e.Begin.URL != want {
 		t.Errorf("recorded %s", e.Begin.URL)
 	}
-	if got.URL.RawQuery != "a=b&sig=secret-3" || got.Header.Get("Authorization") != "Bearer backend-key-a" || got.Header.Get("Cookie") != "" || got.Header.Get("Api-Key") != "" {
+	if want := "/v1/chat/completions?a=b"; !strings.HasSuffix(e.End.BackendURL, want) || got.URL.String() != want {
+		t.Errorf("sent to %s, recorded as %s", got.URL, e.End.BackendURL)
+	}
+	for name, values := range got.Header {
+		if strings.Contains(strings.Join(values, ","), "secret") {
+			t.Errorf("%s was forwarded", name)
+		}
+	}
+	if got.Header.Get("Authorization") != "Bearer backend-key-a" || got.Header.Get("Cookie") != "" || got.Header.Get("Api-Key") != "" {
 		t.Errorf("forwarded %s %v", got.URL, got.Header)
 	}
 	all := append(append(append(append([]record.Header(nil), e.Begin.Headers...), e.End.ResponseHeaders...), e.End.BackendRequestHeaders...), e.End.BackendResponseHeaders...)
@@ -194,8 +299,8 @@ func TestMasked(t *testing.T) {
 			masked++
 		}
 	}
-	if masked != 7 {
-		t.Errorf("%d masked fields, want 4 of the client, 1 of the backend's request, 2 cookies", masked)
+	if masked != 11 {
+		t.Errorf("%d masked fields, want 8 of the client, 1 of the backend's request, 2 cookies", masked)
 	}
 }
 

@@ -9,8 +9,9 @@ import (
 )
 
 // drainTime is how long a backend may take to end its answer after the
-// terminal event, before its connection is given up.
-const drainTime = 2 * time.Second
+// terminal event, before its connection is given up: its end mostly lies there
+// already, and the client waits for its own meanwhile.
+const drainTime = 10 * time.Millisecond
 
 // stream is a server-sent event stream on its way.
 type stream struct {
@@ -116,6 +117,7 @@ func (st *stream) end(terminal []byte, eof bool) {
 	x.write(terminal)
 	if !eof {
 		x.flush()
+		x.deliver()
 		t := time.AfterFunc(drainTime, func() { _ = st.resp.Body.Close() })
 		_, _ = io.CopyN(io.Discard, st.resp.Body, drainBytes) // only the connection matters
 		t.Stop()
@@ -128,11 +130,8 @@ func (st *stream) end(terminal []byte, eof bool) {
 // connection ended it cannot know, and is cut.
 func (st *stream) unended() {
 	x := st.x
-	rest := st.s.Rest()
+	rest := st.rest()
 	whole := st.terminal == "" || capture.IsTerminal(rest, st.terminal) || st.resp.StatusCode != http.StatusOK
-	if st.hold && capture.IsUsage(rest) {
-		rest = nil
-	}
 	if !whole {
 		x.interrupted(io.ErrUnexpectedEOF)
 		x.cut = st.resp.ContentLength < 0 && len(st.resp.TransferEncoding) == 0 && st.resp.ProtoMajor == 1
@@ -147,6 +146,15 @@ func (st *stream) unended() {
 	x.trailers(st.resp)
 }
 
+// rest is what the client gets of an event that did not end.
+func (st *stream) rest() []byte {
+	rest := st.s.Rest()
+	if st.hold && capture.IsUsage(rest) {
+		return nil
+	}
+	return rest
+}
+
 // broken ends a stream that broke off; all that came is captured already.
 func (st *stream) broken(err error) {
 	x := st.x
@@ -156,7 +164,7 @@ func (st *stream) broken(err error) {
 	}
 	x.interrupted(err)
 	x.cut = true
-	if x.commit(nil) == nil && x.write(st.s.Rest()) {
+	if x.commit(nil) == nil && x.write(st.rest()) {
 		x.flush()
 	}
 }

@@ -3,11 +3,23 @@ package proxy
 import (
 	"bufio"
 	"io"
+	"log/slog"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"weir/internal/catalog"
+	"weir/internal/front"
+	"weir/internal/identity"
 	"weir/internal/record"
+	"weir/internal/upstream"
 )
 
 // events is a stream: each is written and flushed for itself.
@@ -109,6 +121,90 @@ func TestUsageHeldBack(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestUsageHeldBackWhenBroken: a stream that breaks off in its usage event shows
+// no more of it than one that ends there.
+func TestUsageHeldBackWhenBroken(t *testing.T) {
+	g := newRig(t, backend{handler: func(w http.ResponseWriter, r *http.Request) {
+		events(w, contentEvent, strings.TrimSuffix(usageEvent, "\n\n"))
+		panic(http.ErrAbortHandler)
+	}})
+	resp := g.post(chatPath, streamBody)
+	if b, err := io.ReadAll(resp.Body); err == nil || string(b) != contentEvent {
+		t.Errorf("%q %v", b, err)
+	}
+	if e := g.log.wait(0, delivered); !strings.Contains(string(e.ResponseBody), "total_tokens") {
+		t.Errorf("captured %q", e.ResponseBody)
+	}
+}
+
+// openEnd is an answer's body whose backend does not end it.
+type openEnd struct {
+	sent   io.Reader
+	closed chan bool
+	once   sync.Once
+	atEnd  func()
+}
+
+func (b *openEnd) Read(p []byte) (int, error) {
+	if n, err := b.sent.Read(p); err == nil {
+		return n, nil
+	}
+	b.once.Do(b.atEnd)
+	<-b.closed
+	return 0, net.ErrClosed
+}
+
+func (b *openEnd) Close() error {
+	select {
+	case <-b.closed:
+	default:
+		close(b.closed)
+	}
+	return nil
+}
+
+// flushed is a recorder that takes a flush as a server's writer does.
+type flushed struct{ *httptest.ResponseRecorder }
+
+func (w flushed) FlushError() error { w.Flush(); return nil }
+
+// TestEndNotDelayed: a backend that does not end its answer after the terminal
+// event holds up neither the client's end nor the record.
+func TestEndNotDelayed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, cat := newMemLog(), catalog.New()
+		callers, _ := identity.New(identity.Config{})
+		p := New(Config{}, Parts{
+			Catalog: cat, Callers: callers, Upstream: upstream.New(upstream.Config{}, Paths(cat)), Clients: front.NewClients(front.Config{}),
+			Log: log, Metrics: prometheus.NewRegistry(), Logger: slog.New(slog.DiscardHandler),
+		})
+		w := flushed{httptest.NewRecorder()}
+		x := new(exchange)
+		x.init(p, w, httptest.NewRequest("POST", chatPath, nil))
+		x.match = cat.Match("POST", x.r.URL)
+		if f := x.writeBegin(); f != nil {
+			t.Fatal(f)
+		}
+		begun := time.Now()
+		told, sent := false, ""
+		x.pass(&http.Response{
+			StatusCode: 200, ContentLength: -1, Header: http.Header{"Content-Type": {"text/event-stream"}},
+			Body: &openEnd{sent: strings.NewReader(contentEvent + doneEvent), closed: make(chan bool), atEnd: func() {
+				if w.Flushed {
+					sent = w.Body.String()
+				}
+				told = log.wait(0, func(*record.Exchange) bool { return true }).Delivered != nil
+			}},
+		})
+		if took := time.Since(begun); took > 10*time.Millisecond {
+			t.Errorf("the client's end came after %v", took)
+		}
+		if !told || sent != contentEvent+doneEvent {
+			t.Errorf("before the backend's end: on the record %v, sent %q", told, sent)
+		}
+	})
 }
 
 // TestNoDelay: each event, and each comment, is with the client before the

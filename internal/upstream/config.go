@@ -48,7 +48,8 @@ type Backend struct {
 	// Key proves the gateway to the backend: ${env:NAME} or ${file:PATH}.
 	Key string `yaml:"key"`
 	// Timeout is how long the backend may take until its answer's headers;
-	// default 10m. The body of an answer may take any time.
+	// default 10m. Then the call fails: the backend may be at work on it, so that
+	// no other one is tried. The body of an answer may take any time.
 	Timeout time.Duration `yaml:"timeout"`
 	// ConnectTimeout limits connecting and the TLS handshake; default 10s.
 	ConnectTimeout time.Duration `yaml:"connect_timeout"`

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -110,6 +111,14 @@ func newTransport(b Backend) *http.Transport {
 		WriteBufferSize:       8 << 10,
 		ReadBufferSize:        8 << 10,
 	}
+}
+
+// Unsent says whether a transport's error came before its request was sent:
+// there was no connection, or the backend did not get through the TLS
+// handshake in time (net/http has a text for that, and no type).
+func Unsent(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial" || err.Error() == "net/http: TLS handshake timeout"
 }
 
 func orDefault(d, otherwise time.Duration) time.Duration {

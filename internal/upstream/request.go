@@ -69,11 +69,22 @@ func (m *Member) Plan(c *Call) Plan {
 // Transport carries requests to the member's backend.
 func (m *Member) Transport() http.RoundTripper { return m.transport }
 
-// own lists what does not travel to a backend besides hop-by-hop fields: the
-// client's credentials, what belongs to its account and its own origin's
-// cookies, what the gateway writes anew, and what tells of the client's network.
+// Secret says whether a field proves somebody to something: such a field of a
+// client's goes to no backend and is masked on the record. The name is in
+// canonical form.
+func Secret(name string) bool {
+	switch name {
+	case "Authorization", "Proxy-Authorization", "Api-Key", "X-Api-Key", "Ocp-Apim-Subscription-Key",
+		"Cookie", "Set-Cookie", "X-Functions-Key", "X-Goog-Api-Key", "X-Amz-Security-Token":
+		return true
+	}
+	return false
+}
+
+// own lists what does not travel to a backend besides secrets and hop-by-hop
+// fields: what belongs to the client's account, what the gateway writes anew,
+// and what tells of the client's network.
 var own = map[string]bool{
-	"Api-Key": true, "Ocp-Apim-Subscription-Key": true, "Authorization": true, "Cookie": true,
 	"Openai-Organization": true, "Openai-Project": true,
 	"Host": true, "Content-Length": true, "Accept-Encoding": true, "Traceparent": true, "Expect": true,
 	"Forwarded": true, "X-Forwarded-For": true, "X-Forwarded-Host": true, "X-Forwarded-Proto": true, "X-Real-Ip": true,
@@ -110,7 +121,7 @@ func (m *Member) Header(client http.Header, c *Call, trace []string) http.Header
 	h := make(http.Header, len(client)+4)
 	_, lists := client["Connection"]
 	for name, v := range client {
-		if own[name] || HopByHop(name) || lists && Listed(client, name) {
+		if Secret(name) || own[name] || HopByHop(name) || lists && Listed(client, name) {
 			continue
 		}
 		h[name] = v

@@ -66,6 +66,11 @@ Api-Key: client
 Ocp-Apim-Subscription-Key: client
 Authorization: Bearer client
 Cookie: session=client
+Set-Cookie: session=client
+X-Api-Key: client
+X-Goog-Api-Key: client
+X-Functions-Key: client
+X-Amz-Security-Token: client
 Connection: keep-alive, X-Private
 X-Private: 1
 Keep-Alive: 5
