@@ -15,11 +15,11 @@ help: ## list the targets
 
 .PHONY: build
 build: ## build the program into ./weir
-	$(GO) build -o weir ./cmd/weir
+	@$(GO) build -o weir ./cmd/weir
 
 .PHONY: demo
 demo: build ## two simulators, the gateway and the query API on this machine, until Ctrl-C
-	./weir demo $(ARGS)
+	@./weir demo $(ARGS)
 
 .PHONY: check
 check: ## format, vet, staticcheck, floors, generated files, known vulnerabilities

@@ -56,6 +56,11 @@ func run(args []string) int {
 	}
 	kctx.BindTo(ctx, (*context.Context)(nil))
 	if err := kctx.Run(); err != nil && !(errors.Is(err, context.Canceled) && ctx.Err() != nil) {
+		var mistakes *app.ConfigError
+		if errors.As(err, &mistakes) {
+			fmt.Fprintln(os.Stderr, mistakes) // a line each, as editors read them
+			return 1
+		}
 		fmt.Fprintln(os.Stderr, "weir:", err)
 		return 1
 	}

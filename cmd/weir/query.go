@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -30,16 +31,25 @@ func (s *source) open(ctx context.Context) (weirterm.Querier, func(), error) {
 	if s.Server == "" {
 		s.Server = "http://" + app.DefaultAPI
 	}
+	if !strings.Contains(s.Server, "://") {
+		s.Server = "http://" + s.Server
+	}
 	return &weirterm.Client{Server: s.Server, HTTP: http.DefaultClient}, func() {}, nil
 }
 
 // explain adds the mend to the errors that asking gives most.
 func (s *source) explain(err error) error {
 	var refused *weirterm.QueryError
-	if err == nil || s.Data != "" || errors.As(err, &refused) || !strings.Contains(err.Error(), "connect:") {
+	var unreachable *net.OpError
+	switch {
+	case err == nil || s.Data != "":
+		return err
+	case errors.As(err, &refused) && refused.Status == http.StatusNotFound:
+		return fmt.Errorf("%s is not a query API (it answered 404); the default is http://%s", s.Server, app.DefaultAPI)
+	case errors.As(err, &refused) || !errors.As(err, &unreachable) || unreachable.Op != "dial":
 		return err
 	}
-	return fmt.Errorf("%w; is the server running? `weir demo` starts one, -server names another, -data DIR reads its folder", err)
+	return fmt.Errorf("no server answers at %s; `weir demo` starts one, -server names another, -data DIR reads its folder", s.Server)
 }
 
 type queryCmd struct {

@@ -12,7 +12,7 @@ import (
 )
 
 type serveCmd struct {
-	Config string `help:"The config file." default:"${config}" placeholder:"FILE" type:"path"`
+	Config string `help:"The config file; default ${default}." default:"${config}" placeholder:"FILE" type:"path"`
 	Role   string `help:"What to run: all (the gateway, with the store as its child), gateway, or store." enum:"all,gateway,store" default:"all"`
 	Leash  bool   `hidden:"" help:"End when the process that started this one does."`
 }
@@ -34,10 +34,10 @@ func (c *serveCmd) Run(ctx context.Context) error {
 }
 
 type demoCmd struct {
-	Data    string `help:"Where the demo keeps its data." default:"./weir-demo" placeholder:"DIR"`
+	Data    string `help:"Where the demo keeps its data; default ${default}." default:"./weir-demo" placeholder:"DIR"`
 	Traffic int    `help:"Send this many varied calls of several callers first." default:"0" placeholder:"N"`
-	Listen  string `help:"The gateway's address." default:"127.0.0.1:8080" placeholder:"ADDR"`
-	API     string `help:"The query API's address." name:"api" default:"127.0.0.1:8081" placeholder:"ADDR"`
+	Listen  string `help:"The gateway's address; default ${default}." default:"127.0.0.1:8080" placeholder:"ADDR"`
+	API     string `help:"The query API's address; default ${default}." name:"api" default:"127.0.0.1:8081" placeholder:"ADDR"`
 }
 
 // Help gives the example.
@@ -55,7 +55,7 @@ func (c *demoCmd) Run(ctx context.Context) error {
 }
 
 type checkCmd struct {
-	Config string `help:"The config file." default:"${config}" placeholder:"FILE" type:"path"`
+	Config string `help:"The config file; default ${default}." default:"${config}" placeholder:"FILE" type:"path"`
 }
 
 // Help gives the example.
@@ -97,7 +97,7 @@ func (keysNewCmd) Run() error {
 }
 
 type simCmd struct {
-	Listen     string        `help:"Where to listen." default:"127.0.0.1:8099" placeholder:"ADDR"`
+	Listen     string        `help:"Where to listen; default ${default}." default:"127.0.0.1:8099" placeholder:"ADDR"`
 	Kind       string        `help:"Which service to stand in for: azure or openai." enum:"azure,openai" default:"azure"`
 	Name       string        `help:"The name that its answers give." default:"sim"`
 	Region     string        `help:"The region that it tells." default:"Sweden Central"`

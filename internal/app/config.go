@@ -99,7 +99,7 @@ func parseConfig(file string, text []byte, resolve func(string) (string, error))
 	cfg := &Config{file: file}
 	d.read(text, cfg, resolve)
 	cfg.defaults()
-	if d.root != nil {
+	if d.root != nil || len(d.mistakes) == 0 {
 		cfg.check(d)
 	}
 	if err := d.err(); err != nil {
@@ -200,6 +200,13 @@ func (c *Config) storeDir() string { return filepath.Join(c.Data, "store") }
 
 // Summary says in one line what the config describes.
 func (c *Config) Summary() string {
-	return fmt.Sprintf("%s is right: %d backends, %d deployments, %d subscriptions, data in %s",
-		c.file, len(c.Backends), len(c.Deployments), len(c.Callers.Subscriptions), c.Data)
+	return fmt.Sprintf("%s is right: %s, %s, %s, data in %s", c.file, counted(len(c.Backends), "backend"),
+		counted(len(c.Deployments), "deployment"), counted(len(c.Callers.Subscriptions), "subscription"), c.Data)
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }

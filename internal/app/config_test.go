@@ -86,6 +86,7 @@ labels: {x-a: Prompt, x-b: "no name"}
 			"weir.yaml:16: labels.x-a: there is such a column already",
 			"weir.yaml:16: labels.x-b: not a column's name",
 		}},
+		{"empty", "# nothing\n", []string{"weir.yaml: backends: there is no backend"}},
 		{"not YAML", "backends:\n  - name: a\n bad\n", []string{"weir.yaml:2: not YAML: "}},
 		{"a list", "- a\n", []string{"weir.yaml:1: the file is not a mapping"}},
 		{"twice", rightConfig + "data: again\n", []string{"data: the field stands twice, first in line 2"}},

@@ -34,6 +34,12 @@ func runStore(ctx context.Context, cfg *Config, log *slog.Logger) error {
 		return err
 	}
 	l, err := lake.Open(ctx, lakeOptions(cfg, log))
+	if ctx.Err() != nil {
+		if err == nil {
+			closeLake(l, log)
+		}
+		return nil // the gateway ended before its store had begun
+	}
 	if err != nil {
 		return fmt.Errorf("open the store: %w", err)
 	}
