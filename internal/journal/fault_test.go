@@ -280,7 +280,10 @@ func TestSyncOvertakenByFailover(t *testing.T) {
 		if got := readFS(t, lost, ReaderOptions{Orphaned: true}); len(got) == 0 || frameNumber(got[0]) != 1 {
 			t.Fatalf("after the acknowledgement and a power loss there is %q", story(got))
 		}
-		if f := e.mem.live[segmentID{1, 2}.path(memDir)]; !bytes.Contains(f.stable, []byte("meta of 1")) {
+		e.mem.mu.Lock() // the next standby may just be made
+		synced := bytes.Contains(e.mem.live[segmentID{1, 2}.path(memDir)].stable, []byte("meta of 1"))
+		e.mem.mu.Unlock()
+		if !synced {
 			t.Error("acknowledged before the segment that counts was synced")
 		}
 		close(gate)
