@@ -29,10 +29,13 @@ const (
 	syncBytes      = 8 << 20
 	holdBytes      = 32 << 20
 	lazyBytes      = 16 << 20
-	lazyEvery      = 200 * time.Millisecond
-	syncEvery      = 800 * time.Millisecond // and a tick of lazyEvery: within a second
-	retryEvery     = 500 * time.Millisecond
-	lockPatience   = 500 * time.Millisecond // a reader may hold the lock shared for an instant
+	lazyEvery      = 100 * time.Millisecond
+	// What no commit follows is synced at the tick after the one that wrote it:
+	// readers see only what is durable, and a lone exchange's delivery note must
+	// not come later than they wait for it.
+	syncEvery    = 80 * time.Millisecond
+	retryEvery   = 500 * time.Millisecond
+	lockPatience = 500 * time.Millisecond // a reader may hold the lock shared for an instant
 )
 
 func (o *Options) complete() error {
