@@ -1,8 +1,10 @@
 package sim
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 )
 
@@ -108,4 +110,16 @@ func (c *call) streaming() (stream, usage bool, err error) {
 	}
 	c.sim.ledger.identify(c.entry, c.op.id(), c.deploymentName(), stream)
 	return stream, options.IncludeUsage, err
+}
+
+// choice reads a word that must be one of a few; the first when it is absent.
+func (c *call) choice(name string, among []string) (string, error) {
+	word := among[0]
+	if _, err := c.get(name, &word); err != nil {
+		return "", err
+	}
+	if word = cmp.Or(word, among[0]); !slices.Contains(among, word) {
+		return "", errInvalid(name, "invalid_value", "Invalid value for '%s'. Supported values are: '%s'.", name, strings.Join(among, "', '"))
+	}
+	return word, nil
 }

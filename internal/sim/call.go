@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -23,17 +24,34 @@ type call struct {
 	r          *http.Request
 	deployment *deployment // nil for operations without
 	args       []field
+	files      []upload
+	form       bool // args came as parts of a form
 	controls   controls
 	entry      *entry
 	requestID  string
 	arrival    uint64
-	verdict    verdict // the zero value for a deployment without limit
+	verdict    verdict  // the zero value for a deployment without limit
+	unlimited  bool     // a line of a batch, which counts against no limit
+	session    *session // what an ephemeral key was made for; nil for other keys
 }
 
-// reply is an answer that is ready to be written: one body, or a stream.
+// reply is an answer that is ready to be written: one body, a stream, or a
+// WebSocket that is about to be opened.
 type reply struct {
 	plain  *body
 	stream func(*events) error
+	socket func() error
+	// status is the plain body's; 0 is 200. contentType is application/json
+	// when empty; header is added, pairs of name and value.
+	status      int
+	contentType string
+	header      [][2]string
+	// chunked sends the body's runs one by one, without Content-Length.
+	chunked bool
+	// undone is a stream without data: [DONE] at its end; last, when set,
+	// writes what ends it in place of that.
+	undone bool
+	last   func(*events) error
 	// tokens are the answer's; how long it takes follows from them.
 	prompt, completion int
 }
@@ -52,10 +70,14 @@ func (s *Simulator) serve(w http.ResponseWriter, r *http.Request, op *operation,
 		RequestID: c.requestID, Headers: c.keptHeaders(),
 	})
 	answer, err := c.prepare()
-	if err == nil && answer.stream != nil {
+	switch {
+	case err != nil:
+	case answer.socket != nil:
+		err = answer.socket()
+	case answer.stream != nil:
 		err = c.writeStream(answer)
-	} else if err == nil {
-		err = c.writePlain(http.StatusOK, answer)
+	default:
+		err = c.writePlain(cmp.Or(answer.status, http.StatusOK), answer)
 	}
 	if e := (*apiError)(nil); errors.As(err, &e) {
 		err = c.writeError(e)
@@ -84,7 +106,13 @@ func (c *call) prepare() (*reply, error) {
 		return nil, errKey(c.surface, given)
 	}
 	isObject := true
-	if len(c.op.arguments) > 0 {
+	switch {
+	case len(c.op.arguments) == 0 || c.op.socket:
+	case c.isForm():
+		if err := c.readForm(); err != nil {
+			return nil, err
+		}
+	default:
 		data, err := readBody(c.w, c.r)
 		if err != nil {
 			return nil, err
@@ -97,21 +125,42 @@ func (c *call) prepare() (*reply, error) {
 	if err := c.findDeployment(isObject); err != nil {
 		return nil, err
 	}
-	if c.controls.status != 0 {
-		if err := c.wait(max(c.controls.delay, 0)); err != nil {
-			return nil, err
-		}
-		return nil, errInjected(c, c.controls.status)
+	if err := c.injected(); err != nil {
+		return nil, err
 	}
 	if !isObject {
 		return nil, errNotJSON()
 	}
-	for _, a := range c.args {
-		if !c.op.takes(a.name, c.surface, c.version) {
-			return nil, errUnknownArgument(c.surface, a.name)
-		}
+	if err := c.checkArguments(); err != nil {
+		return nil, err
 	}
 	return c.op.answer(c)
+}
+
+// injected is the error that a control asks for.
+func (c *call) injected() error {
+	if c.controls.status == 0 {
+		return nil
+	}
+	if err := c.wait(max(c.controls.delay, 0)); err != nil {
+		return err
+	}
+	return errInjected(c, c.controls.status)
+}
+
+// checkArguments refuses what the operation does not take. The inference surface
+// lets a caller say that it is to be passed on.
+func (c *call) checkArguments() error {
+	extra := c.r.Header.Get("Extra-Parameters")
+	if c.surface == inference && (extra == "pass-through" || extra == "drop") {
+		return nil
+	}
+	for _, a := range c.args {
+		if !c.op.takes(a.name, c.surface, c.version) && (!c.form || a.name != formControls) {
+			return errUnknownArgument(c.surface, a.name)
+		}
+	}
+	return nil
 }
 
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
@@ -131,9 +180,15 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 }
 
 func (c *call) versionKnown() bool {
+	if len(c.op.versions) > 0 {
+		return slices.Contains(c.op.versions, c.version)
+	}
 	switch c.surface {
 	case classic:
-		return slices.Contains(apiVersions, c.version) && c.op.since <= dateOf(c.version)
+		return slices.Contains(apiVersions, c.version) && c.op.since <= dateOf(c.version) &&
+			(c.op.until == "" || dateOf(c.version) <= c.op.until)
+	case inference:
+		return slices.Contains(inferenceVersions, c.version)
 	case v1:
 		return slices.Contains(v1Versions, c.version)
 	}
@@ -148,6 +203,12 @@ func (c *call) keyValid() (ok, given bool) {
 	}
 	if scheme, token, _ := strings.Cut(c.r.Header.Get("Authorization"), " "); key == "" && strings.EqualFold(scheme, "Bearer") {
 		key = strings.TrimSpace(token)
+	}
+	if c.op.socket {
+		key = either(key, socketKey(c.r, c.surface))
+		if c.session = c.sim.media.secret(key, time.Now()); c.session != nil {
+			return true, true
+		}
 	}
 	return len(c.sim.keys) == 0 || c.sim.keys[key], key != ""
 }
@@ -164,35 +225,70 @@ func (c *call) setControls() error {
 	if err := c.controls.setHeaders(c.r.Header); err != nil {
 		return err
 	}
+	if c.form {
+		var list string
+		if _, err := c.get(formControls, &list); err != nil {
+			return err
+		}
+		if err := c.controls.setAll(list); err != nil {
+			return err
+		}
+	}
 	return c.controls.setBody(c.args)
 }
 
-// findDeployment finds what the path or, on other surfaces than the classic one,
-// the body's model names.
+// findDeployment finds what the path or, where that has no room for it, the body's
+// model or the query of a socket names.
 func (c *call) findDeployment(isObject bool) error {
 	if c.op.needs == noAbility {
 		return nil
 	}
-	name := c.r.PathValue("deployment")
-	if c.surface != classic {
-		if !isObject {
-			return errNotJSON()
+	name, needs := c.r.PathValue("deployment"), c.op.needs
+	switch {
+	case name != "":
+	case c.op.socket:
+		if name, needs = c.socketModel(); name == "" {
+			return errNoModelGiven()
 		}
-		if found, err := c.get("model", &name); err != nil {
+	case !isObject:
+		return errNotJSON()
+	default:
+		if _, err := c.get("model", &name); err != nil {
 			return err
-		} else if !found || name == "" {
+		}
+		if name == "" && c.op.modelless {
+			name = c.sim.firstThat(c.op.needs)
+		}
+		if name == "" {
 			return errNoModelGiven()
 		}
 	}
-	c.deployment = c.sim.deployments[name]
+	return c.useDeployment(name, needs)
+}
+
+// useDeployment makes the call one on the deployment of that name, which must be
+// able to do what is needed.
+func (c *call) useDeployment(name string, needs ability) error {
+	c.deployment = c.sim.deployment(name, c.surface)
 	if c.deployment == nil {
 		return errNoDeployment(c.surface, name)
 	}
 	c.sim.ledger.identify(c.entry, c.op.id(), name, false)
-	if !slices.Contains(c.deployment.model.can, c.op.needs) {
+	if !c.deployment.model.does(needs) {
 		return errNotSupported(c.surface, c.op, c.deployment.Model)
 	}
 	return nil
+}
+
+// firstThat is the first deployment by name whose model can do that, "" when there
+// is none.
+func (s *Simulator) firstThat(needs ability) string {
+	for _, d := range s.deployments.all() {
+		if d.model.does(needs) {
+			return d.Name
+		}
+	}
+	return ""
 }
 
 func (c *call) deploymentName() string {
@@ -205,7 +301,7 @@ func (c *call) deploymentName() string {
 // admit asks the deployment's rate limit. tokens is the estimate by which Azure
 // counts.
 func (c *call) admit(tokens int) error {
-	if c.deployment.limit != nil {
+	if c.deployment.limit != nil && !c.unlimited {
 		c.verdict = c.deployment.limit.admit(time.Now(), tokens)
 		if c.verdict.wait > 0 {
 			return errRate(c, c.verdict.byTokens, c.verdict.wait)

@@ -65,6 +65,7 @@ func (m *message) readParts(raw []byte, where string) error {
 
 // chat is a request for chat completions, read and checked.
 type chat struct {
+	id        string
 	messages  []message
 	phrases   phrases
 	prompt    int // tokens
@@ -77,6 +78,7 @@ type chat struct {
 	schema    *schema // of response_format; nil for free text
 	logprobs  bool
 	top       int
+	context   string // what the caller's own data had to say, as JSON; "" without
 	digest    digest
 }
 
@@ -84,7 +86,7 @@ var chatRoles = map[string]bool{"system": true, "developer": true, "user": true,
 
 // readChat reads the request. What shapes the answer goes into its digest.
 func readChat(c *call) (*chat, error) {
-	q := &chat{}
+	q := &chat{id: randomID("chatcmpl-", 29)}
 	if err := q.readMessages(c); err != nil {
 		return nil, err
 	}
@@ -110,6 +112,9 @@ func readChat(c *call) (*chat, error) {
 		return nil, err
 	}
 	if q.tools, err = readTools(c, q); err != nil {
+		return nil, err
+	}
+	if err := q.readSources(c); err != nil {
 		return nil, err
 	}
 	if q.schema, err = readFormat(c); err != nil {
@@ -210,7 +215,7 @@ func answerChat(c *call) (*reply, error) {
 	} else {
 		a.plain = q.body(c, choices, u)
 	}
-	return a, nil
+	return a, c.keepChat(q, choices, u)
 }
 
 // defaultEstimate is what a call without max_tokens counts against the limit.

@@ -8,7 +8,7 @@ func (q *chat) body(c *call, choices []chatChoice, u usage) *body {
 	if c.surface != native {
 		filter = promptResults(1)
 	}
-	env := c.newEnvelope(randomID("chatcmpl-", 29), "chat.completion", filter)
+	env := c.newEnvelope(q.id, "chat.completion", filter)
 	b := &body{open: env.open}
 	for i := range choices {
 		if i > 0 {
@@ -36,7 +36,9 @@ func (q *chat) appendChoice(c *call, b *body, ch *chatChoice) {
 	b.open = appendKeyInt(b.open, "index", ch.index)
 	b.open = append(b.open, `,"logprobs":`...)
 	b.open = q.appendLogprobs(b.open, ch, 0, ch.text.size())
-	b.open = append(b.open, `,"message":{"content":`...)
+	b.open = append(b.open, `,"message":{`...)
+	b.open = q.appendContext(b.open)
+	b.open = append(b.open, `"content":`...)
 	switch {
 	case ch.refusal:
 		b.open = append(b.open, `null,"refusal":`...)
@@ -62,6 +64,16 @@ func (q *chat) appendChoice(c *call, b *body, ch *chatChoice) {
 	b.open = append(b.open, "}}"...)
 }
 
+// appendContext adds what the caller's own data had to say.
+func (q *chat) appendContext(b []byte) []byte {
+	if q.context == "" {
+		return b
+	}
+	b = append(b, `"context":`...)
+	b = append(b, q.context...)
+	return append(b, ',')
+}
+
 // annotations is the choice's content_filter_results. Azure annotates text only.
 func (ch *chatChoice) annotations() string {
 	switch {
@@ -81,7 +93,7 @@ const asyncEvery = 8
 func (q *chat) writeStream(e *events, choices []chatChoice, u usage) error {
 	c := e.c
 	s := &streamer{events: e, nulls: q.usage, details: true,
-		env: c.newEnvelope(randomID("chatcmpl-", 29), "chat.completion.chunk", "")}
+		env: c.newEnvelope(q.id, "chat.completion.chunk", "")}
 	if c.surface != native {
 		if err := s.first(promptResults(1)); err != nil {
 			return err
@@ -89,6 +101,7 @@ func (q *chat) writeStream(e *events, choices []chatChoice, u usage) error {
 	}
 	for i := range choices {
 		b := q.openDelta(s, &choices[i], "{}")
+		b = q.appendContext(b)
 		b = append(b, `"content":`...)
 		if len(choices[i].calls) > 0 {
 			b = append(b, "null"...)

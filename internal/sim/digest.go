@@ -16,6 +16,14 @@ func (d digest) text(s string) digest {
 	return (d ^ 0xff) * 1099511628211
 }
 
+// bytes adds what may be a part of something longer, with no mark of its end.
+func (d digest) bytes(b []byte) digest {
+	for _, c := range b {
+		d = (d ^ digest(c)) * 1099511628211
+	}
+	return d
+}
+
 // number adds n.
 func (d digest) number(n uint64) digest {
 	for range 8 {

@@ -15,6 +15,7 @@ const (
 	classic surface = iota
 	v1
 	native
+	inference
 )
 
 // apiError is an answer that is no success. Its text may be shown to the caller
@@ -30,6 +31,8 @@ type apiError struct {
 	// inner is the JSON of innererror; model says that the model's own server
 	// refused, which shows in headers.
 	inner string
+	// named says that inner has the specification's names on classic, too.
+	named bool
 	model bool
 	// wait, when positive, goes to Retry-After and retry-after-ms.
 	wait time.Duration
@@ -41,7 +44,7 @@ func (e *apiError) Error() string { return e.message }
 func (e *apiError) appendBody(b []byte, on surface) []byte {
 	b = append(b, `{"error":{`...)
 	switch {
-	case on == classic && e.kind == "" && e.inner == "":
+	case (on == classic || on == inference) && e.kind == "" && e.inner == "":
 		b = append(b, `"code":`...)
 		b = appendString(b, e.code)
 		b = append(b, `,"message":`...)
@@ -72,7 +75,7 @@ func (e *apiError) appendBody(b []byte, on surface) []byte {
 		// The wire of the classic surface and the specification of v1 disagree
 		// on these two names; readers have to know both.
 		names := [2]string{"innererror", "content_filter_result"}
-		if on == v1 {
+		if on == v1 || e.named {
 			names = [2]string{"inner_error", "content_filter_results"}
 		}
 		b = fmt.Appendf(b, `,"%s":{"code":"ResponsibleAIPolicyViolation","%s":%s}`, names[0], names[1], e.inner)
@@ -166,7 +169,7 @@ func errNotJSON() *apiError {
 }
 
 func errMissing(on surface, param string) *apiError {
-	if on == classic {
+	if on == classic || on == inference {
 		return &apiError{status: 400, kind: invalidRequest, model: true, message: "'" + param + "' is a required property"}
 	}
 	return &apiError{status: 400, kind: invalidRequest, code: "missing_required_parameter", param: param, model: true,
@@ -174,7 +177,7 @@ func errMissing(on surface, param string) *apiError {
 }
 
 func errUnknownArgument(on surface, name string) *apiError {
-	if on == classic {
+	if on == classic || on == inference {
 		return &apiError{status: 400, kind: invalidRequest, model: true, message: "Unrecognized request argument supplied: " + name}
 	}
 	return &apiError{status: 400, kind: invalidRequest, code: "unknown_parameter", param: name, model: true,

@@ -44,7 +44,13 @@ func (c *call) writeStream(a *reply) error {
 	// The tokens of what the stream does not show, and of usage, are exact now.
 	c.entry.completion.Store(int64(a.completion))
 	c.sim.ledger.end(c.entry, StateDone)
-	if !c.controls.noDone {
+	switch {
+	case c.controls.noDone:
+	case a.last != nil:
+		if err := a.last(e); err != nil {
+			return err
+		}
+	case !a.undone:
 		if err := e.write("data: [DONE]\n\n", nil, ""); err != nil {
 			return err
 		}
@@ -53,7 +59,10 @@ func (c *call) writeStream(a *reply) error {
 }
 
 // send writes one event with so many tokens of the answer.
-func (e *events) send(data []byte, tokens int) error {
+func (e *events) send(data []byte, tokens int) error { return e.sendNamed("", data, tokens) }
+
+// sendNamed is send with an event line before the data; "" for none.
+func (e *events) sendNamed(name string, data []byte, tokens int) error {
 	c := e.c
 	if e.sent > 0 {
 		if err := c.wait(e.between); err != nil {
@@ -65,11 +74,15 @@ func (e *events) send(data []byte, tokens int) error {
 			return err
 		}
 	}
+	before := "data: "
+	if name != "" {
+		before = "event: " + name + "\ndata: "
+	}
 	var err error
 	if e.sent == c.controls.malformed {
-		err = e.write("data: ", data[:len(data)/2], "\n\nthis line is no field of an event\n\n")
+		err = e.write(before, data[:len(data)/2], "\n\nthis line is no field of an event\n\n")
 	} else {
-		err = e.write("data: ", data, "\n\n")
+		err = e.write(before, data, "\n\n")
 	}
 	if err != nil {
 		return err

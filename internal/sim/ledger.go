@@ -64,7 +64,8 @@ type Count struct {
 	Refused   int64 `json:"refused"`
 	Cancelled int64 `json:"cancelled"`
 	Cut       int64 `json:"cut"`
-	// Tokens of calls that were answered whole.
+	// Tokens of calls that were answered whole, and of the responses that a
+	// realtime connection has given whole, whatever becomes of it.
 	PromptTokens     int64 `json:"prompt_tokens"`
 	CompletionTokens int64 `json:"completion_tokens"`
 	TotalTokens      int64 `json:"total_tokens"`
@@ -81,8 +82,27 @@ type entry struct {
 	completion atomic.Int64
 	prompt     atomic.Int64
 	status     atomic.Int64
-	epoch      int
-	counted    *Call // as it was counted last, for amendments
+	// wholeCompletion and wholePrompt are the tokens of what a call with many
+	// answers, a realtime connection, has answered whole.
+	wholeCompletion atomic.Int64
+	wholePrompt     atomic.Int64
+	epoch           int
+	counted         *tally // as it was counted last, for amendments
+}
+
+// tally is a call as it is counted: whole tokens are served, whatever becomes of
+// the call.
+type tally struct {
+	call                         Call
+	wholePrompt, wholeCompletion int64
+}
+
+func (e *entry) tally() tally {
+	t := tally{e.snapshot(), e.wholePrompt.Load(), e.wholeCompletion.Load()}
+	if t.call.State == StateDone {
+		t.wholePrompt, t.wholeCompletion = t.call.PromptTokens, t.call.CompletionTokens
+	}
+	return t
 }
 
 func (e *entry) snapshot() Call {
@@ -147,15 +167,15 @@ func (l *ledger) end(e *entry, state string) {
 		l.counts[key].add(*e.counted, -1)
 	}
 	e.call.State = state
-	call := e.snapshot()
-	e.counted = &call
-	l.counts[key].add(call, 1)
+	t := e.tally()
+	e.counted = &t
+	l.counts[key].add(t, 1)
 }
 
 // add counts a call, or with n = -1 takes it back.
-func (c *Count) add(call Call, n int64) {
+func (c *Count) add(t tally, n int64) {
 	c.Calls += n
-	switch call.State {
+	switch t.call.State {
 	case StateDone:
 		c.Done += n
 	case StateRefused:
@@ -166,14 +186,11 @@ func (c *Count) add(call Call, n int64) {
 	case StateCut:
 		c.Cut += n
 	}
-	if call.State == StateDone {
-		c.PromptTokens += n * call.PromptTokens
-		c.CompletionTokens += n * call.CompletionTokens
-		c.TotalTokens += n * (call.PromptTokens + call.CompletionTokens)
-		return
-	}
-	c.BrokenPromptTokens += n * call.PromptTokens
-	c.BrokenCompletionTokens += n * call.CompletionTokens
+	c.PromptTokens += n * t.wholePrompt
+	c.CompletionTokens += n * t.wholeCompletion
+	c.TotalTokens += n * (t.wholePrompt + t.wholeCompletion)
+	c.BrokenPromptTokens += n * (t.call.PromptTokens - t.wholePrompt)
+	c.BrokenCompletionTokens += n * (t.call.CompletionTokens - t.wholeCompletion)
 }
 
 // list is the counts, by deployment and operation, calls still open included.
@@ -189,7 +206,8 @@ func (l *ledger) list() []Count {
 			key := countKey{e.call.Deployment, e.call.Operation}
 			c := all[key]
 			c.Deployment, c.Operation = key.deployment, key.operation
-			c.Calls++
+			c.add(e.tally(), 1)
+			c.BrokenPromptTokens, c.BrokenCompletionTokens = all[key].BrokenPromptTokens, all[key].BrokenCompletionTokens
 			all[key] = c
 		}
 	}

@@ -121,15 +121,3 @@ func (w *window) rest(now time.Time) time.Duration {
 	}
 	return w.span - now.Sub(w.slots[len(w.slots)-1].at)
 }
-
-// reset empties both windows.
-func (l *limiter) reset() {
-	if l == nil {
-		return
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, w := range []*window{&l.tokens, &l.requests} {
-		w.used, w.slots = 0, nil
-	}
-}

@@ -40,17 +40,38 @@ func knownModels() []model {
 		{base: "o3-mini", version: "2025-01-31", can: chat, reasons: true},
 		{base: "o4-mini", version: "2025-04-16", can: chat, reasons: true},
 		{base: "gpt-5", version: "2025-08-07", can: chat, reasons: true},
+		{base: "dall-e-2", can: []ability{draws, edits, varies}},
+		{base: "dall-e-3", can: []ability{draws}},
+		{base: "gpt-image-1", can: []ability{draws, edits}},
+		{base: "gpt-image-1-mini", can: []ability{draws, edits}},
+		{base: "whisper", can: []ability{transcribes, translates}},
+		{base: "whisper-1", can: []ability{transcribes, translates}},
+		{base: "gpt-4o-transcribe", can: []ability{transcribes}},
+		{base: "gpt-4o-mini-transcribe", can: []ability{transcribes}},
+		{base: "tts", can: []ability{speaks}},
+		{base: "tts-1", can: []ability{speaks}},
+		{base: "tts-hd", can: []ability{speaks}},
+		{base: "tts-1-hd", can: []ability{speaks}},
+		{base: "gpt-4o-mini-tts", can: []ability{speaks}},
+		{base: "gpt-4o-realtime-preview", can: []ability{realtimes}},
+		{base: "gpt-4o-mini-realtime-preview", can: []ability{realtimes}},
+		{base: "gpt-realtime", can: []ability{realtimes}},
+		{base: "omni-moderation-latest", can: []ability{moderates}},
+		{base: "text-moderation-latest", can: []ability{moderates}},
 		{base: "text-embedding-ada-002", can: []ability{embeds}, dimensions: 1536},
 		{base: "text-embedding-3-small", can: []ability{embeds}, dimensions: 1536, variable: true},
 		{base: "text-embedding-3-large", can: []ability{embeds}, dimensions: 3072, variable: true},
 	}
 }
 
+// everything is what a model can do that is not known.
+var everything = []ability{chats, completes, embeds, draws, edits, varies, transcribes, translates, speaks, moderates, realtimes}
+
 // modelOf finds a model by its base name. One that is not known can do everything
 // and is called by its name alone.
 func modelOf(name string) model {
 	known := knownModels()
-	m := model{base: name, can: []ability{chats, completes, embeds}, dimensions: 1536, variable: true}
+	m := model{base: name, can: everything, dimensions: 1536, variable: true}
 	if i := slices.IndexFunc(known, func(k model) bool { return k.base == name }); i >= 0 {
 		m = known[i]
 	}
@@ -64,11 +85,18 @@ func modelOf(name string) model {
 	return m
 }
 
+// billsSeconds says whether a model that writes down speech is billed by time, not
+// by tokens.
+func (m *model) billsSeconds() bool { return strings.HasPrefix(m.base, "whisper") }
+
+// does says whether the model can do what is needed, which may be nothing.
+func (m *model) does(needs ability) bool { return needs == noAbility || slices.Contains(m.can, needs) }
+
 // listed is the models of all deployments, sorted by what they are called on the
 // surface: by model id at Azure, by deployment's name at OpenAI.
 func (c *call) listed() []listedModel {
 	var out []listedModel
-	for _, d := range c.sim.deployments {
+	for _, d := range c.sim.deployments.all() {
 		l := listedModel{id: d.model.id, model: d.model}
 		if c.surface == native {
 			l.id = d.Name

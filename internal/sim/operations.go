@@ -1,6 +1,9 @@
 package sim
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // operation is one operation of the API. A further one is a further row.
 type operation struct {
@@ -8,17 +11,29 @@ type operation struct {
 	// word of OperationNotSupported.
 	name, verb string
 	method     string
-	// classic, v1 and native are the paths on each surface, empty where there
-	// is none. {deployment} names the deployment, {id} an object.
-	classic, v1, native string
-	// since is the first api-version, by date, that has the operation.
-	since string
+	// classic, v1, native and inference are the paths on each surface, empty
+	// where there is none. {deployment} names the deployment, {id} an object.
+	classic, v1, native, inference string
+	// since and until are the first and the last api-version, by date, that
+	// have the operation on the classic surface; no until: all that follow.
+	since, until string
+	// versions, when there are any, are the only api-versions that have it.
+	versions []string
 	// needs is what a model must be able to do; empty for operations that have
 	// no deployment.
 	needs ability
+	// modelless says that a body without model means the first deployment, by
+	// name, that is able.
+	modelless bool
 	// arguments are the members that a body may have. Empty: no body is read.
 	arguments []argument
-	answer    func(c *call) (*reply, error)
+	// form says whether the body may be, or must be, multipart/form-data, and
+	// files which of its parts are files.
+	form  formUse
+	files []filePart
+	// socket says that the operation opens a WebSocket.
+	socket bool
+	answer func(c *call) (*reply, error)
 }
 
 // argument is a member of a request's body; since is the first classic
@@ -32,10 +47,18 @@ func (op *operation) id() string { return strings.ToLower(op.name) }
 type ability string
 
 const (
-	chats     ability = "chat_completion"
-	completes ability = "completion"
-	embeds    ability = "embeddings"
-	noAbility ability = ""
+	chats       ability = "chat_completion"
+	completes   ability = "completion"
+	embeds      ability = "embeddings"
+	draws       ability = "image_generation"
+	edits       ability = "image_edit"
+	varies      ability = "image_variation"
+	transcribes ability = "audio_transcription"
+	translates  ability = "audio_translation"
+	speaks      ability = "audio_speech"
+	moderates   ability = "moderation"
+	realtimes   ability = "realtime"
+	noAbility   ability = ""
 )
 
 // The api-versions, by date, that brought chat completions and all else.
@@ -44,22 +67,35 @@ const (
 	chatSince = "2023-03-15"
 )
 
-// operations is the table. That stream_options came with 2024-09-01-preview is
-// from the page api-version-lifecycle; what no source dates is taken by all.
+const chatArguments = `audio data_sources frequency_penalty function_call functions logit_bias
+	logprobs max_completion_tokens max_tokens messages metadata modalities model n
+	parallel_tool_calls prediction presence_penalty prompt_cache_key reasoning_effort
+	response_format safety_identifier seed service_tier stop store stream
+	stream_options:2024-09-01 temperature tool_choice tools top_logprobs top_p user
+	user_security_context verbosity web_search_options`
+
+// operations is the table.
 func operations() []operation {
+	return slices.Concat(textOperations(), imageOperations(), audioOperations(), inferenceOperations(), realtimeOperations())
+}
+
+// textOperations are those on text and models. That stream_options came with 2024-09-01-preview is
+// from the page api-version-lifecycle; what no source dates is taken by all.
+func textOperations() []operation {
 	return []operation{
 		{
 			name: "ChatCompletions_Create", verb: "chatCompletion", method: "POST",
 			classic: "/openai/deployments/{deployment}/chat/completions",
 			v1:      "/openai/v1/chat/completions",
-			native:  "/v1/chat/completions",
-			since:   chatSince, needs: chats, answer: answerChat,
-			arguments: arguments(`audio data_sources frequency_penalty function_call functions logit_bias
-				logprobs max_completion_tokens max_tokens messages metadata modalities model n
-				parallel_tool_calls prediction presence_penalty prompt_cache_key reasoning_effort
-				response_format safety_identifier seed service_tier stop store stream
-				stream_options:2024-09-01 temperature tool_choice tools top_logprobs top_p user
-				user_security_context verbosity web_search_options`),
+			native:  "/v1/chat/completions", inference: "/models/chat/completions",
+			since: chatSince, needs: chats, answer: answerChat,
+			arguments: arguments(chatArguments),
+		},
+		{
+			name: "ExtensionsChatCompletions_Create", verb: "chatCompletion", method: "POST",
+			classic: "/openai/deployments/{deployment}/extensions/chat/completions",
+			since:   "2023-06-01", until: "2023-12-01", needs: chats, answer: answerChat,
+			arguments: arguments("dataSources " + chatArguments),
 		},
 		{
 			name: "Completions_Create", verb: "completion", method: "POST",
@@ -75,8 +111,8 @@ func operations() []operation {
 			name: "Embeddings_Create", verb: "embeddings", method: "POST",
 			classic: "/openai/deployments/{deployment}/embeddings",
 			v1:      "/openai/v1/embeddings",
-			native:  "/v1/embeddings",
-			since:   allSince, needs: embeds, answer: answerEmbedding,
+			native:  "/v1/embeddings", inference: "/models/embeddings",
+			since: allSince, needs: embeds, answer: answerEmbedding,
 			arguments: arguments(`dimensions encoding_format input input_type metadata model user`),
 		},
 		{
@@ -125,8 +161,14 @@ var apiVersions = []string{
 	"2023-09-01-preview", "2023-10-01-preview", "2023-12-01-preview",
 	"2024-02-01", "2024-02-15-preview", "2024-03-01-preview", "2024-04-01-preview", "2024-05-01-preview",
 	"2024-06-01", "2024-07-01-preview", "2024-08-01-preview", "2024-09-01-preview", "2024-10-01-preview",
-	"2024-10-21", "2024-12-01-preview",
+	"2024-10-21", "2024-12-01-preview", "2024-12-17",
 	"2025-01-01-preview", "2025-02-01-preview", "2025-03-01-preview", "2025-04-01-preview",
+}
+
+// inferenceVersions are those of the model inference surface.
+var inferenceVersions = []string{
+	"2024-05-01-preview", "2024-08-01-preview", "2024-12-01-preview", "2025-01-01-preview", "2025-04-01",
+	"2025-05-01", "2025-05-15-preview",
 }
 
 // v1Versions are those of the v1 surface, where none need be given.

@@ -16,6 +16,10 @@ const (
 // DefaultKeepCalls is how many calls are remembered when Options.KeepCalls is 0.
 const DefaultKeepCalls = 65536
 
+// DefaultStoreBytes is how many bytes of files are kept when Options.StoreBytes is
+// 0.
+const DefaultStoreBytes = 256 << 20
+
 // Options configure a simulator. The zero value of each field but Deployments is
 // usable.
 type Options struct {
@@ -41,6 +45,10 @@ type Options struct {
 	// (x-ms-client-request-id, x-request-id, traceparent). Values of
 	// authorization, api-key and cookies are never kept.
 	CallHeaders []string
+	// StoreBytes is how many bytes of files are kept in memory, of one file
+	// at most a quarter; of a file beyond that only length and digest. 0
+	// means [DefaultStoreBytes].
+	StoreBytes int64
 	// KeepCalls is how many calls are remembered, the newest ones; 0 means
 	// [DefaultKeepCalls].
 	KeepCalls int
@@ -75,6 +83,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Kind == "" {
 		o.Kind = KindAzure
+	}
+	if o.StoreBytes == 0 {
+		o.StoreBytes = DefaultStoreBytes
 	}
 	if o.KeepCalls == 0 {
 		o.KeepCalls = DefaultKeepCalls
@@ -121,6 +132,9 @@ func (o Options) check() error {
 	}
 	if !(o.Jitter >= 0 && o.Jitter <= 1) {
 		bad("jitter %v: must be between 0 and 1", o.Jitter)
+	}
+	if o.StoreBytes < 0 {
+		bad("bytes to store: must not be negative")
 	}
 	if o.KeepCalls < 0 {
 		bad("calls to keep: must not be negative")

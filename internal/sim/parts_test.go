@@ -135,6 +135,19 @@ func TestOptionsNameAllMistakes(t *testing.T) {
 	}
 }
 
+// versionOf is an api-version that has the operation at that path.
+func versionOf(op *operation, path string) string {
+	switch {
+	case strings.HasPrefix(path, "/models/"):
+		return inferenceVersions[0]
+	case len(op.versions) > 0:
+		return op.versions[0]
+	case op.until != "":
+		return op.until + "-preview"
+	}
+	return apiVersions[len(apiVersions)-1]
+}
+
 // TestEveryPathIsServed asks for each row of the table on each of its surfaces.
 func TestEveryPathIsServed(t *testing.T) {
 	for _, kind := range []string{KindAzure, KindOpenAI} {
@@ -142,14 +155,14 @@ func TestEveryPathIsServed(t *testing.T) {
 		o.Kind = kind
 		s, url := start(t, o)
 		for _, op := range operations() {
-			for _, path := range []string{op.classic, op.v1, op.native} {
+			for _, path := range []string{op.classic, op.v1, op.native, op.inference} {
 				if path == "" || (kind == KindOpenAI) != strings.HasPrefix(path, "/v1/") {
 					continue
 				}
 				s.Reset()
 				path = strings.NewReplacer("{deployment}", "gpt-4o", "{id}", "x").Replace(path)
-				if path[:len("/openai/")] == "/openai/" && !strings.HasPrefix(path, v1Prefix) {
-					path += "?api-version=2024-10-21"
+				if path = strings.Replace(path, "{id}", "x", 1); kind == KindAzure && !strings.HasPrefix(path, v1Prefix) {
+					path += "?api-version=" + versionOf(&op, path)
 				}
 				resp, err := send(t, op.method, url+path, "{")
 				if err != nil {

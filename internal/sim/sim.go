@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"path"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -13,18 +14,13 @@ import (
 type Simulator struct {
 	opts        Options
 	keys        map[string]bool
-	deployments map[string]*deployment
+	deployments deployments
+	store       *store
 	ledger      *ledger
 	arrivals    atomic.Uint64
 	started     time.Time
 	mux         *http.ServeMux
-}
-
-// deployment is a Deployment at work.
-type deployment struct {
-	Deployment
-	model model
-	limit *limiter
+	media       *media
 }
 
 // New makes a simulator; the error names every mistake in the options.
@@ -34,19 +30,18 @@ func New(o Options) (*Simulator, error) {
 		return nil, err
 	}
 	s := &Simulator{
-		opts:        o,
-		keys:        map[string]bool{},
-		deployments: map[string]*deployment{},
-		ledger:      newLedger(o.KeepCalls),
-		started:     time.Now(),
-		mux:         http.NewServeMux(),
+		opts:    o,
+		keys:    map[string]bool{},
+		store:   newStore(o.StoreBytes),
+		ledger:  newLedger(o.KeepCalls),
+		started: time.Now(),
+		mux:     http.NewServeMux(),
+		media:   newMedia(),
 	}
 	for _, k := range o.Keys {
 		s.keys[k] = true
 	}
-	for _, d := range o.Deployments {
-		s.deployments[d.Name] = &deployment{Deployment: d, model: modelOf(d.Model), limit: newLimiter(d.TokensPerMinute)}
-	}
+	s.deployments.reset(o.Deployments)
 	s.routes()
 	return s, nil
 }
@@ -59,12 +54,13 @@ func (s *Simulator) routes() {
 		}
 		s.mux.HandleFunc(op.method+" "+pattern, func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, op, on) })
 	}
-	ops := operations()
+	ops := append(operations(), resourceOperations()...)
 	for i := range ops {
 		op := &ops[i]
 		add(op, classic, op.classic)
 		add(op, v1, op.v1)
 		add(op, native, op.native)
+		add(op, inference, op.inference)
 	}
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, nil, s.surfaceOf(r)) })
 	s.mux.HandleFunc("GET /sim/counts", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, s.Counts()) })
@@ -76,6 +72,8 @@ func (s *Simulator) routes() {
 		}
 		writeJSON(w, s.Calls(after))
 	})
+	s.mux.HandleFunc("GET /sim/images/{name}", serveImage)
+	s.mux.HandleFunc("GET /sim/files", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, s.Files()) })
 	s.mux.HandleFunc("POST /sim/reset", func(w http.ResponseWriter, _ *http.Request) {
 		s.Reset()
 		w.WriteHeader(http.StatusNoContent)
@@ -89,6 +87,8 @@ func (s *Simulator) surfaceOf(r *http.Request) surface {
 		return native
 	case len(r.URL.Path) >= len(v1Prefix) && r.URL.Path[:len(v1Prefix)] == v1Prefix:
 		return v1
+	case strings.HasPrefix(r.URL.Path, "/models/"):
+		return inference
 	}
 	return classic
 }
@@ -119,11 +119,12 @@ func (s *Simulator) Counts() []Count { return s.ledger.list() }
 // Calls lists the remembered calls with a Seq above after, oldest first.
 func (s *Simulator) Calls(after uint64) []Call { return s.ledger.after(after) }
 
-// Reset forgets counts, calls and what the rate windows hold. Calls that are
-// still being answered are not counted when they end. Numbers of calls go on.
+// Reset forgets counts, calls, what the rate windows hold, and every stateful
+// object; deployments are again those of the options. Calls that are still being
+// answered are not counted when they end. Numbers of calls go on.
 func (s *Simulator) Reset() {
 	s.ledger.reset()
-	for _, d := range s.deployments {
-		d.limit.reset()
-	}
+	s.store.reset()
+	s.media.reset()
+	s.deployments.reset(s.opts.Deployments)
 }

@@ -49,6 +49,12 @@ func readTools(c *call, q *chat) (toolRequest, error) {
 	} else if _, err := c.get("tool_choice", &named); err != nil {
 		return toolRequest{}, err
 	}
+	return q.decide(all, word, named)
+}
+
+// decide decides which of the tools are called, given tool_choice as a word or as
+// the tool that it names.
+func (q *chat) decide(all []tool, word string, named tool) (toolRequest, error) {
 	if (word != "" || named.Function.Name != "") && len(all) == 0 {
 		return toolRequest{}, errInvalid("tool_choice", "", "Invalid value for 'tool_choice': 'tool_choice' is only allowed when 'tools' are specified.")
 	}

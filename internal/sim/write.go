@@ -39,10 +39,13 @@ func (c *call) writeError(e *apiError) error {
 
 // writePlain answers with one body, broken as the controls say.
 func (c *call) writePlain(status int, a *reply) error {
-	if status == http.StatusOK {
+	if status < 300 {
 		c.setHeaders(true)
 		first, each := c.pace()
-		if err := c.wait(first + each*time.Duration(a.completion)); err != nil {
+		if !a.chunked {
+			first += each * time.Duration(a.completion)
+		}
+		if err := c.wait(first); err != nil {
 			return err
 		}
 	}
@@ -50,9 +53,14 @@ func (c *call) writePlain(status int, a *reply) error {
 		return err
 	}
 	h := c.w.Header()
-	h["Content-Type"] = []string{"application/json"}
+	for _, pair := range a.header {
+		h.Set(pair[0], pair[1])
+	}
+	if status != http.StatusNoContent {
+		h["Content-Type"] = []string{either(a.contentType, "application/json")}
+	}
 	out, finish := c.compressed()
-	if !c.controls.gzip {
+	if !c.controls.gzip && !a.chunked && status != http.StatusNoContent {
 		h["Content-Length"] = []string{strconv.FormatInt(a.plain.size(), 10)}
 	}
 	c.entry.status.Store(int64(status))
@@ -60,7 +68,7 @@ func (c *call) writePlain(status int, a *reply) error {
 	c.w.WriteHeader(status)
 	end := func() {
 		c.entry.completion.Store(int64(a.completion))
-		if status == http.StatusOK {
+		if status < 300 {
 			c.sim.ledger.end(c.entry, StateDone)
 		} else {
 			c.sim.ledger.end(c.entry, StateRefused)
@@ -70,7 +78,10 @@ func (c *call) writePlain(status int, a *reply) error {
 	if !breaks {
 		end()
 	}
-	if err := c.writeRuns(out, a.plain.all()); err != nil {
+	if status == http.StatusNoContent {
+		return nil
+	}
+	if err := c.writeRuns(out, a.plain.all(), a.chunked); err != nil {
 		return err
 	}
 	if breaks {
@@ -79,8 +90,10 @@ func (c *call) writePlain(status int, a *reply) error {
 	return finish()
 }
 
-// writeRuns writes a body up to where it is to break.
-func (c *call) writeRuns(out io.Writer, runs []run) error {
+// writeRuns writes a body up to where it is to break. Of one in chunks, each run
+// is sent by itself, and takes its time.
+func (c *call) writeRuns(out io.Writer, runs []run, chunked bool) error {
+	_, each := c.pace()
 	left, why := int64(math.MaxInt64), int64(-1)
 	for _, at := range []int64{c.controls.dieAfter, c.controls.hang, c.controls.truncate} {
 		if at >= 0 && at < left {
@@ -94,6 +107,15 @@ func (c *call) writeRuns(out io.Writer, runs []run) error {
 				return err
 			}
 			if left -= int64(len(data)); left > 0 {
+				if !chunked {
+					continue
+				}
+				if err := flush(c.w); err != nil {
+					return err
+				}
+				if err := c.wait(each); err != nil {
+					return err
+				}
 				continue
 			}
 			if z, ok := out.(*gzip.Writer); ok {
