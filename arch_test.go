@@ -20,8 +20,8 @@ import (
 // whose order is their order in it.
 var floors = [][]string{
 	{"fault", "record"},
-	{"secret", "telemetry", "kql", "kql/plan", "kql/sql"},
-	{"front", "identity", "catalog", "upstream", "capture", "journal", "transcript", "tokens", "sim"},
+	{"secret", "state", "telemetry", "kql", "kql/plan", "kql/sql"},
+	{"front", "identity", "catalog", "upstream", "pages", "capture", "journal", "transcript", "tokens", "sim"},
 	{"proxy", "sink", "sink/sinktest", "sink/lake", "query"},
 	{"api", "term"},
 	{"app"},
@@ -46,6 +46,7 @@ var onlyIn = map[string]string{
 	"github.com/alecthomas/kong":                              "cmd/weir",
 	"go.yaml.in/yaml/v3":                                      "app",
 	"github.com/prometheus/client_golang/prometheus/promhttp": "telemetry",
+	"modernc.org/sqlite":                                      "state",
 }
 
 const longestFile = 800
