@@ -20,7 +20,7 @@ import (
 // whose order is their order in it.
 var floors = [][]string{
 	{"fault", "record"},
-	{"secret", "state", "telemetry", "kql", "kql/plan", "kql/sql"},
+	{"secret", "state", "payload", "telemetry", "kql", "kql/plan", "kql/sql"},
 	{"front", "identity", "catalog", "upstream", "pages", "capture", "journal", "transcript", "tokens", "sim"},
 	{"proxy", "sink", "sink/sinktest", "sink/lake", "query"},
 	{"api", "term"},
@@ -40,13 +40,20 @@ var within = map[string][]string{
 // onlyIn names the one package that may import a library. Each heavy library
 // has one door, so that it can be changed behind it.
 var onlyIn = map[string]string{
-	"github.com/duckdb/duckdb-go/v2":                          "sink/lake",
-	"github.com/parquet-go/parquet-go":                        "sink/lake",
-	"github.com/tiktoken-go/tokenizer":                        "tokens",
-	"github.com/alecthomas/kong":                              "cmd/weir",
-	"go.yaml.in/yaml/v3":                                      "app",
-	"github.com/prometheus/client_golang/prometheus/promhttp": "telemetry",
-	"modernc.org/sqlite":                                      "state",
+	"github.com/duckdb/duckdb-go/v2":                                 "sink/lake",
+	"github.com/parquet-go/parquet-go":                               "sink/lake",
+	"github.com/tiktoken-go/tokenizer":                               "tokens",
+	"github.com/alecthomas/kong":                                     "cmd/weir",
+	"go.yaml.in/yaml/v3":                                             "app",
+	"github.com/prometheus/client_golang/prometheus/promhttp":        "telemetry",
+	"modernc.org/sqlite":                                             "state",
+	"gocloud.dev/aws":                                                "payload",
+	"gocloud.dev/blob":                                               "payload",
+	"gocloud.dev/blob/azureblob":                                     "payload",
+	"gocloud.dev/blob/s3blob":                                        "payload",
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container": "payload",
+	"github.com/aws/aws-sdk-go-v2/credentials":                       "payload",
+	"github.com/aws/aws-sdk-go-v2/service/s3":                        "payload",
 }
 
 const longestFile = 800

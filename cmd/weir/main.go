@@ -28,6 +28,7 @@ type commands struct {
 	Query   queryCmd   `cmd:"" help:"Ask the log a question in KQL."`
 	Tail    tailCmd    `cmd:"" help:"Follow exchanges as they end, one line each."`
 	Show    showCmd    `cmd:"" help:"Print one exchange whole, as a conversation."`
+	Payload payloadCmd `cmd:"" help:"Fetch a body of an exchange whole: a request, an answer, or an uploaded file."`
 	Keys    keysCmd    `cmd:"" help:"Make subscription keys."`
 	Check   checkCmd   `cmd:"" help:"Read a config file and name every mistake in it."`
 	Sim     simCmd     `cmd:"" help:"Run the Azure OpenAI simulator."`
@@ -75,7 +76,7 @@ func newParser() (*kong.Kong, error) {
 }
 
 // doubleDashes lets a long flag have one dash, as Go's own tools do: -server is
-// --server. There are no one-letter flags but -h and -n.
+// --server. There are no one-letter flags but -h, -n and -o.
 func doubleDashes(args []string) []string {
 	out := make([]string, len(args))
 	for i, a := range args {

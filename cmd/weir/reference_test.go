@@ -16,7 +16,9 @@ import (
 	"github.com/alecthomas/kong"
 
 	"weir/internal/app"
+	"weir/internal/catalog"
 	"weir/internal/record"
+	"weir/internal/transcript"
 )
 
 var update = flag.Bool("update", false, "write the reference pages anew")
@@ -25,7 +27,7 @@ var update = flag.Bool("update", false, "write the reference pages anew")
 // the config, the tables.
 func TestReference(t *testing.T) {
 	for name, page := range map[string]string{
-		"cli.md": cliPage(t), "config.md": configPage(t), "tables.md": tablesPage(),
+		"cli.md": cliPage(t), "config.md": configPage(t), "tables.md": tablesPage(), "operations.md": operationsPage(),
 	} {
 		file := filepath.Join("..", "..", "docs", name)
 		if *update {
@@ -70,10 +72,71 @@ func tablesPage() string {
 	return b.String()
 }
 
+// operationsPage lists the catalog: what passes the gateway, and what of it is
+// known.
+func operationsPage() string {
+	var b strings.Builder
+	b.WriteString(`# Operations
+
+Generated from ` + "`internal/catalog`; `make docs` writes it anew." + ` Every call of one of these
+passes the gateway and is on the record under its ` + "`OperationId`" + `, whatever the surface;
+any other path is answered with 404, or passed and recorded as ` + "`unknown`" + ` where
+` + "`gateway.unknown_operations: pass`" + ` says so.
+
+- *streams*: asks for server-sent events end with the event named; a WebSocket's
+  answers likewise.
+- *state*: what is made stays on its backend: *makes* an object whose backend is
+  remembered, *uses* the one that the path or the body names, *merges* the lists of
+  all backends.
+- *read by*: the reader that fills Prompt, Completion, Usage and the other columns
+  of WeirExchanges from the bodies.
+
+`)
+	ops := catalog.Operations()
+	fmt.Fprintf(&b, "%d operations.\n\n| OperationId | method and paths | surface: its operationId | streams | state | read by |\n|---|---|---|---|---|---|\n", len(ops))
+	for _, op := range ops {
+		var paths, ids []string
+		for _, r := range op.Routes {
+			paths = append(paths, "`"+r.Pattern+"`")
+			ids = append(ids, r.Surface.String()+": "+r.OperationID)
+		}
+		fmt.Fprintf(&b, "| %s | %s %s | %s | %s | %s | %s |\n", op.ID, op.Method, strings.Join(paths, "<br>"),
+			strings.Join(ids, "<br>"), strings.Join(op.Terminal, "<br>"), state(op), op.Dialect)
+	}
+	b.WriteString("\n## What is read out of the bodies\n\nParameters has every other member of a request; Usage the usage object as it came.\n\n| read by | Prompt is made of | Completion | tokens |\n|---|---|---|---|\n")
+	told := map[string]bool{}
+	for _, op := range ops {
+		if told[op.Dialect] {
+			continue
+		}
+		told[op.Dialect] = true
+		prompt, completion, usage := transcript.Extracted(op.Dialect)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", op.Dialect, prompt, completion, usage)
+	}
+	return b.String()
+}
+
+func state(op catalog.Operation) string {
+	var words []string
+	if op.Own {
+		words = append(words, "the gateway answers")
+	}
+	if len(op.Learns) > 0 {
+		words = append(words, "makes")
+	}
+	if op.Lists != "" {
+		words = append(words, "merges")
+	}
+	if len(op.Names) > 0 || op.Stateful && op.Lists == "" && len(op.Learns) == 0 {
+		words = append(words, "uses")
+	}
+	return strings.Join(words, ", ")
+}
+
 func cliPage(t *testing.T) string {
 	var b strings.Builder
 	b.WriteString("# Commands\n\nGenerated from the program's own help; `make docs` writes it anew. A long flag may\nbe written with one dash or two.\n")
-	for _, args := range [][]string{{}, {"serve"}, {"demo"}, {"query"}, {"tail"}, {"show"}, {"keys", "new"}, {"check"}, {"sim"}, {"version"}} {
+	for _, args := range [][]string{{}, {"serve"}, {"demo"}, {"query"}, {"tail"}, {"show"}, {"payload"}, {"keys", "new"}, {"check"}, {"sim"}, {"version"}} {
 		parser, err := newParser()
 		if err != nil {
 			t.Fatal(err)

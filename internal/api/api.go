@@ -1,5 +1,6 @@
 // Package api is the HTTP surface of the store: queries in the formats that
-// Kusto's clients speak, the store's state, and its metrics.
+// Kusto's clients speak, the bodies of exchanges, the store's state, and its
+// metrics.
 //
 // What always holds: until callers have an identity it is reached from this
 // machine only. The server is refused any address but a loopback one, and a
@@ -65,26 +66,34 @@ type State struct {
 // Position is where a frame stands in a journal.
 type Position struct{ Epoch, Sequence uint64 }
 
+// Parts is what the API gives access to.
+type Parts struct {
+	Queries Queries
+	Bodies  Bodies
+	State   func() State
+	Metrics http.Handler
+	Logger  *slog.Logger
+}
+
 // Server serves the API.
 type Server struct {
-	queries Queries
-	state   func() State
-	metrics http.Handler
-	log     *slog.Logger
+	Parts
+	log *slog.Logger
 }
 
 // New makes the API over its parts.
-func New(q Queries, state func() State, metrics http.Handler, log *slog.Logger) *Server {
-	return &Server{queries: q, state: state, metrics: metrics, log: log.With("component", "api")}
-}
+func New(p Parts) *Server { return &Server{p, p.Logger.With("component", "api")} }
 
 // Handler gives the routes behind the Host check.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/rest/query", s.kustoQuery)
 	mux.HandleFunc("GET /v1/status", s.status)
+	mux.HandleFunc("GET /v1/exchanges/{id}/request", s.body)
+	mux.HandleFunc("GET /v1/exchanges/{id}/answer", s.body)
+	mux.HandleFunc("GET /v1/exchanges/{id}/files/{index}", s.body)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.Handle("GET /metrics", s.metrics)
+	mux.Handle("GET /metrics", s.Metrics)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeError(w, r, "", &apiError{status: http.StatusNotFound, code: "General_NotFound", kind: "KustoNotFoundException",
 			message: "There is no " + r.Method + " " + r.URL.Path + "; queries go to POST /v1/rest/query."})
@@ -118,7 +127,7 @@ func loopback(host string) bool {
 }
 
 func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, s.state())
+	writeJSON(w, http.StatusOK, s.State())
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {

@@ -26,7 +26,7 @@ func (a asked) Run(context.Context, string) (*query.Result, error) { return a.re
 
 func serve(t *testing.T, q Queries) *httptest.Server {
 	t.Helper()
-	s := New(q, func() State { return State{CaughtUp: true, FreshRows: 3} }, http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+	s := New(Parts{Queries: q, State: func() State { return State{CaughtUp: true, FreshRows: 3} }, Metrics: http.NotFoundHandler(), Logger: slog.New(slog.DiscardHandler)})
 	srv := httptest.NewServer(s.Handler())
 	t.Cleanup(srv.Close)
 	return srv

@@ -55,7 +55,7 @@ func (s *Server) kustoQuery(w http.ResponseWriter, r *http.Request) {
 		writeError(w, r, activity, badRequest(`The request has no query: put its text in "csl".`))
 		return
 	}
-	res, err := s.queries.Run(r.Context(), req.CSL)
+	res, err := s.Queries.Run(r.Context(), req.CSL)
 	if err != nil {
 		writeError(w, r, activity, s.explain(err))
 		return

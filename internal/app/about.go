@@ -14,13 +14,14 @@ import (
 type about struct {
 	Gateway string            `json:"gateway"`
 	Labels  map[string]string `json:"labels,omitempty"`
+	Payload string            `json:"payload,omitempty"` // the payload store's URL, which has no credentials
 }
 
 func (c *Config) aboutFile() string { return filepath.Join(c.Data, "about.json") }
 
 // writeAbout writes the file by a rename, so that a reader never sees half of it.
 func (c *Config) writeAbout() error {
-	text, err := json.MarshalIndent(about{c.Gateway.Proxy.Name, c.Labels}, "", "  ")
+	text, err := json.MarshalIndent(about{c.Gateway.Proxy.Name, c.Labels, c.Payload.URL}, "", "  ")
 	if err == nil {
 		err = os.MkdirAll(c.Data, 0o700)
 	}
@@ -50,6 +51,6 @@ func (c *Config) readAbout() error {
 	if err != nil {
 		return fmt.Errorf("read what the data folder says of itself: %w", err)
 	}
-	c.Gateway.Proxy.Name, c.Labels = a.Gateway, a.Labels
+	c.Gateway.Proxy.Name, c.Labels, c.Payload.URL = a.Gateway, a.Labels, a.Payload
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"weir/internal/fault"
 	"weir/internal/front"
 	"weir/internal/identity"
+	"weir/internal/payload"
 	"weir/internal/proxy"
 	"weir/internal/record"
 	"weir/internal/secret"
@@ -44,6 +45,8 @@ type Config struct {
 	Telemetry Telemetry `yaml:"telemetry"`
 	// Store is the embedded store.
 	Store Store `yaml:"store"`
+	// Payload is where bodies go that are too large for the store's rows.
+	Payload payload.Config `yaml:"payload"`
 	// Labels are request headers that become columns of WeirExchanges, as
 	// header: Column.
 	Labels map[string]string `yaml:"labels"`
@@ -124,6 +127,9 @@ func (c *Config) defaults() {
 	if c.Telemetry.Listen == "" {
 		c.Telemetry.Listen = "127.0.0.1:8082"
 	}
+	if c.Payload.InlineLimit == 0 {
+		c.Payload.InlineLimit = payload.DefaultInlineLimit
+	}
 	if c.Store.MemoryMiB == 0 {
 		c.Store.MemoryMiB = 1024
 	}
@@ -137,6 +143,7 @@ func (c *Config) check(d *document) {
 	d.problems("gateway", c.Gateway.Proxy.Check())
 	d.problems("api", c.API.Check())
 	d.problems("telemetry", c.Telemetry.Check())
+	d.problems("payload", c.Payload.Check())
 	d.problems("", c.Config.Check())
 	_, ps := identity.New(c.Callers)
 	d.problems("", ps)
@@ -195,6 +202,10 @@ func (c *Config) labelColumns() []string {
 }
 
 func (c *Config) journalDir() string { return filepath.Join(c.Data, "journal") }
+
+func (c *Config) spoolDir() string { return filepath.Join(c.Data, "spool") }
+
+func (c *Config) payloadDir() string { return filepath.Join(c.Data, "payload") }
 
 func (c *Config) storeDir() string { return filepath.Join(c.Data, "store") }
 

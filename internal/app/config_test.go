@@ -173,7 +173,11 @@ func TestSealedFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	follower, err := sink.NewRunner(sink.Config{Journal: cfg.journalDir(), Store: l, Read: reader(cfg.Labels), Logger: log})
+	library, err := openLibrary(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	follower, err := sink.NewRunner(sink.Config{Journal: cfg.journalDir(), Store: l, Read: newReader(cfg.Labels, library, nil, log).read, Logger: log})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,12 +58,12 @@ backends:
   - name: east
     kind: azure
     url: http://{{.East}}
-    api_version: "2024-10-21"
+    api_version: "2025-04-01-preview"
     key: demo-backend-key
   - name: west
     kind: azure
     url: http://{{.West}}
-    api_version: "2024-10-21"
+    api_version: "2025-04-01-preview"
     key: demo-backend-key
 deployments:
 {{- range .Deployments}}
@@ -80,7 +80,7 @@ subscriptions:
 {{- end}}
 `))
 
-var demoDeployments = []string{"gpt-4o", "gpt-4o-mini", "gpt-35-turbo", "text-embedding-3-small"}
+var demoDeployments = []string{"gpt-4o", "gpt-4o-mini", "gpt-35-turbo", "text-embedding-3-small", "dall-e-3", "whisper", "tts", "gpt-realtime"}
 
 type demoSubscription struct{ Name, Product, Hash string }
 

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -15,7 +16,9 @@ import (
 	"weir/internal/front"
 	"weir/internal/identity"
 	"weir/internal/journal"
+	"weir/internal/payload"
 	"weir/internal/proxy"
+	"weir/internal/state"
 	"weir/internal/telemetry"
 	"weir/internal/upstream"
 )
@@ -35,20 +38,35 @@ func runGateway(ctx context.Context, cfg *Config, log *slog.Logger) error {
 			log.Error("the journal did not close cleanly", "error", err)
 		}
 	})
+	spool, err := payload.OpenSpool(cfg.spoolDir())
+	if err != nil {
+		return err
+	}
+	remembered, err := state.Open(filepath.Join(cfg.Data, "state"), log)
+	if err != nil {
+		return err
+	}
+	stop.add(func() {
+		if err := remembered.Close(); err != nil {
+			log.Error("the gateway's state did not close cleanly", "error", err)
+		}
+	})
 	callers, _ := identity.New(cfg.Callers)
 	registry := telemetry.NewRegistry()
 	watchJournal(registry, j)
+	watchSpool(registry, spool)
 	ops := catalog.New()
 	backends := upstream.New(cfg.Config, proxy.Paths(ops))
 	stop.add(backends.Close)
 	p := proxy.New(cfg.Gateway.Proxy, proxy.Parts{
 		Catalog: ops, Callers: callers, Upstream: backends,
-		Clients: front.NewClients(cfg.Gateway.Config), Log: proxy.Journal(j), Metrics: registry, Logger: log,
+		Clients: front.NewClients(cfg.Gateway.Config), Log: proxy.Journal(j),
+		Spool: spool, Inline: cfg.Payload.InlineLimit, Owners: remembered.Owners(), Metrics: registry, Logger: log,
 	})
 	clock, stopClock := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
 	wg.Go(func() { p.Run(clock) })
-	stop.add(func() { p.Wait(); stopClock(); wg.Wait() })
+	stop.add(func() { p.Stopping(); p.Wait(); stopClock(); wg.Wait() })
 
 	srv, err := front.Listen(ctx, cfg.Gateway.Config, p, log)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"weir/internal/journal"
+	"weir/internal/payload"
 )
 
 // watchJournal shows the journal's state as metrics. Each scrape reads it once
@@ -50,4 +51,10 @@ func (c syncTimes) Collect(ch chan<- prometheus.Metric) {
 		buckets[bound.Seconds()] = sum
 	}
 	ch <- prometheus.MustNewConstHistogram(c.desc, s.Syncs, s.SyncTime.Seconds(), buckets)
+}
+
+// watchSpool shows how much stands in the spool.
+func watchSpool(r prometheus.Registerer, s *payload.Spool) {
+	r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "weir_spool_bytes",
+		Help: "Large bodies that are not yet only in the payload store."}, func() float64 { return float64(s.Usage()) }))
 }

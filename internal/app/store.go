@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
-	"path/filepath"
 	"runtime"
 	"sync"
 	"time"
@@ -15,16 +13,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"weir/internal/api"
-	"weir/internal/catalog"
 	"weir/internal/journal"
 	"weir/internal/kql/sql"
+	"weir/internal/payload"
 	"weir/internal/query"
-	"weir/internal/record"
 	"weir/internal/sink"
 	"weir/internal/sink/lake"
 	"weir/internal/telemetry"
-	"weir/internal/tokens"
-	"weir/internal/transcript"
 )
 
 // runStore runs the store's process: it follows the journal into the lake and
@@ -45,13 +40,25 @@ func runStore(ctx context.Context, cfg *Config, log *slog.Logger) error {
 	}
 	defer closeLake(l, log)
 	registry := telemetry.NewRegistry()
-	follower, err := sink.NewRunner(sink.Config{Journal: cfg.journalDir(), Store: l, Read: reader(cfg.Labels), Latency: latency(registry), Logger: log})
+	library, err := openLibrary(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer library.Store.Close()
+	uploads, err := payload.NewUploader(uploadOptions(library, l, log))
+	if err != nil {
+		return err
+	}
+	read := newReader(cfg.Labels, library, uploads, log)
+	follower, err := sink.NewRunner(sink.Config{Journal: cfg.journalDir(), Store: l, Read: read.read, Latency: latency(registry), Logger: log})
 	if err != nil {
 		return err
 	}
 	watchStore(registry, follower, l)
+	watchUploads(registry, uploads)
 	service := query.New(engine{l}, cfg.labelColumns())
-	srv := api.New(service, func() api.State { return state(cfg, follower, l) }, telemetry.Handler(registry), log)
+	srv := api.New(api.Parts{Queries: service, Bodies: &bodies{library, service}, State: func() api.State { return storeState(cfg, follower, l) },
+		Metrics: telemetry.Handler(registry), Logger: log})
 	listener, err := net.Listen("tcp", cfg.API.Listen)
 	if err != nil {
 		return fmt.Errorf("open the query API's listener (api.listen): %w", err)
@@ -66,6 +73,8 @@ func runStore(ctx context.Context, cfg *Config, log *slog.Logger) error {
 			followErr = nil
 		}
 	})
+	wg.Go(func() { uploads.Run(ctx) })
+	wg.Go(func() { tellOrphans(ctx, follower, uploads, log) })
 	log.Info("the query API listens", "address", listener.Addr().String())
 	err = serveUntil(ctx, srv.HTTPServer(), listener)
 	stop()
@@ -84,27 +93,8 @@ func lakeOptions(cfg *Config, log *slog.Logger) lake.Options {
 	if threads == 0 {
 		threads = max(1, runtime.NumCPU()-1)
 	}
-	var own []string
-	for _, op := range catalog.Operations() {
-		if op.Own {
-			own = append(own, op.ID)
-		}
-	}
-	return lake.Options{Dir: cfg.storeDir(), Gateway: cfg.Gateway.Proxy.Name, Labels: cfg.Labels, Prelude: sql.Prelude(), Own: own,
+	return lake.Options{Dir: cfg.storeDir(), Gateway: cfg.Gateway.Proxy.Name, Labels: cfg.Labels, Prelude: sql.Prelude(),
 		MemoryLimit: int64(cfg.Store.MemoryMiB) << 20, Threads: threads, Logger: log}
-}
-
-// reader gives what reads an exchange's bodies: the catalog knows which dialect
-// an operation has.
-func reader(labels map[string]string) func(*record.Exchange) *record.Row {
-	dialects := map[string]string{}
-	for _, op := range catalog.Operations() {
-		dialects[op.ID] = op.Dialect
-	}
-	counter := tokens.New()
-	return func(x *record.Exchange) *record.Row {
-		return transcript.Read(x, dialects[x.Begin.Operation], counter.Count, labels)
-	}
 }
 
 // engine gives queries the lake.
@@ -118,8 +108,8 @@ func (e engine) Query(ctx context.Context, text string) (query.Rows, error) {
 	return rows, nil
 }
 
-// state says how far the store is behind the journal.
-func state(cfg *Config, follower *sink.Runner, l *lake.Lake) api.State {
+// storeState says how far the store is behind the journal.
+func storeState(cfg *Config, follower *sink.Runner, l *lake.Lake) api.State {
 	published, err := journal.Published(cfg.journalDir())
 	at, stats := follower.Stats(), l.Stats()
 	s := api.State{
@@ -166,34 +156,4 @@ func watchStore(r prometheus.Registerer, follower *sink.Runner, l *lake.Lake) {
 	gauge("fresh_rows", "Rows in memory.", func(s lake.Stats) float64 { return float64(s.FreshRows) })
 	gauge("files", "Sealed files.", func(s lake.Stats) float64 { return float64(s.Files) })
 	gauge("file_bytes", "Bytes of sealed files.", func(s lake.Stats) float64 { return float64(s.FileBytes) })
-}
-
-// OpenFolder reads a data folder without its server, or beside it: what is
-// sealed, and the rest of the journal in memory. Nothing is written.
-func OpenFolder(ctx context.Context, dir string) (*Folder, func(), error) {
-	if _, err := os.Stat(filepath.Join(dir, "journal")); err != nil {
-		return nil, nil, fmt.Errorf("%s is not a data folder: it has no journal; -data names the folder of the config's data field", dir)
-	}
-	cfg := &Config{Data: dir}
-	if err := cfg.readAbout(); err != nil {
-		return nil, nil, err
-	}
-	cfg.defaults()
-	log := slog.New(slog.DiscardHandler)
-	o := lakeOptions(cfg, log)
-	o.ReadOnly = true
-	l, err := lake.Open(ctx, o)
-	if err != nil {
-		return nil, nil, fmt.Errorf("open the store: %w", err)
-	}
-	stop := func() { closeLake(l, log) }
-	follower, err := sink.NewRunner(sink.Config{Journal: cfg.journalDir(), Orphaned: true, Store: l, Read: reader(cfg.Labels), Logger: log})
-	if err == nil {
-		err = follower.CatchUp(ctx)
-	}
-	if err != nil {
-		stop()
-		return nil, nil, fmt.Errorf("read the journal: %w", err)
-	}
-	return &Folder{query.New(engine{l}, cfg.labelColumns())}, stop, nil
 }

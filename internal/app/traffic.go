@@ -26,6 +26,8 @@ type call struct {
 	hangUp bool
 	// wrongKey shows a key that no subscription has.
 	wrongKey bool
+	// nameless calls have no place for the end user's name.
+	nameless bool
 }
 
 var questions = []string{
@@ -87,6 +89,15 @@ func calls() []call {
 		}},
 		{share: 4, make: func(r *rand.Rand) (string, string, any) {
 			return "POST", fmt.Sprintf(classic, "gpt-35-turbo", "completions"), object{"prompt": questions[r.IntN(len(questions))], "max_tokens": 30}
+		}},
+		{share: 5, make: func(r *rand.Rand) (string, string, any) {
+			return "POST", "/v1/responses", object{"model": pick(r), "instructions": "You are a careful assistant of the company.", "input": questions[r.IntN(len(questions))], "max_output_tokens": 60}
+		}},
+		{share: 2, make: func(r *rand.Rand) (string, string, any) {
+			return "POST", fmt.Sprintf(classic, "dall-e-3", "images/generations"), object{"prompt": "A weir in autumn, as a woodcut", "size": "1024x1024", "response_format": "url"}
+		}},
+		{share: 2, nameless: true, make: func(r *rand.Rand) (string, string, any) {
+			return "POST", "/v1/assistants", object{"model": "gpt-4o", "name": "clerk", "instructions": "Answer from the files of the department only."}
 		}},
 		{share: 2, make: func(*rand.Rand) (string, string, any) { return "GET", "/v1/models", nil }},
 		{share: 2, make: func(r *rand.Rand) (string, string, any) {
@@ -155,7 +166,9 @@ func oneCall(ctx context.Context, client *http.Client, base string, p person, c 
 	method, path, body := c.make(r)
 	var text []byte
 	if o, ok := body.(object); ok {
-		o["user"] = p.user
+		if !c.nameless {
+			o["user"] = p.user
+		}
 		var err error
 		if text, err = json.Marshal(o); err != nil {
 			return err

@@ -19,6 +19,7 @@ type keep struct {
 	end     []byte
 	ended   bool
 	partErr error
+	syncs   int
 }
 
 func (k *keep) Ready() error                                    { return nil }
@@ -36,6 +37,14 @@ func (k *keep) Part(_ [16]byte, at time.Time, content []byte) error {
 	return nil
 }
 
+func (k *keep) Sync(id [16]byte, at time.Time, content []byte) error {
+	err := k.Part(id, at, content)
+	k.mu.Lock()
+	k.syncs++
+	k.mu.Unlock()
+	return err
+}
+
 func (k *keep) End(_ [16]byte, _ time.Time, _, content, more []byte) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -48,7 +57,7 @@ func (k *keep) all() string { return string(bytes.Join(append(k.parts, k.end), n
 
 func TestShortAnswerIsOneFrame(t *testing.T) {
 	log := &keep{}
-	c := NewRecorder(log).Start([16]byte{1})
+	c := NewRecorder(log, Spool{Inline: 1 << 40}).Start([16]byte{1})
 	if err := c.End(time.Now(), nil, []byte("all of it")); err != nil || len(log.parts) != 0 || log.all() != "all of it" {
 		t.Errorf("%v, %d parts, %q", err, len(log.parts), log.all())
 	}
@@ -56,7 +65,7 @@ func TestShortAnswerIsOneFrame(t *testing.T) {
 
 func TestLongAnswerInParts(t *testing.T) {
 	log := &keep{}
-	r := NewRecorder(log)
+	r := NewRecorder(log, Spool{Inline: 1 << 40})
 	var want strings.Builder
 	c := r.Start([16]byte{1})
 	for i := range 100 {
@@ -81,7 +90,7 @@ func TestLongAnswerInParts(t *testing.T) {
 func TestSlowAnswerInParts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &keep{}
-		r := NewRecorder(log)
+		r := NewRecorder(log, Spool{Inline: 1 << 40})
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		wg.Go(func() { r.Run(ctx) })
@@ -120,7 +129,7 @@ func TestSlowAnswerInParts(t *testing.T) {
 // TestLostPart: an answer with a hole has no end.
 func TestLostPart(t *testing.T) {
 	log := &keep{partErr: errors.New("disk full")}
-	c := NewRecorder(log).Start([16]byte{1})
+	c := NewRecorder(log, Spool{Inline: 1 << 40}).Start([16]byte{1})
 	if err := c.Write(make([]byte, partBytes)); !errors.Is(err, log.partErr) {
 		t.Errorf("write: %v", err)
 	}
@@ -130,7 +139,7 @@ func TestLostPart(t *testing.T) {
 }
 
 func TestConcurrentCaptures(t *testing.T) {
-	r := NewRecorder(&keep{})
+	r := NewRecorder(&keep{}, Spool{Inline: 1 << 40})
 	ctx, cancel := context.WithCancel(t.Context())
 	var run, wg sync.WaitGroup
 	run.Go(func() { r.Run(ctx) })

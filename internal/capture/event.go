@@ -25,13 +25,37 @@ func Data(event []byte) (data []byte, ok bool) {
 	return data, ok
 }
 
-// IsTerminal says whether an event's data is terminal.
-func IsTerminal(event []byte, terminal string) bool {
-	if len(event) > len(terminal)+64 {
-		return false
+// typeWithin is in how many of an event's first bytes its type stands.
+const typeWithin = 512
+
+// IsTerminal says whether an event, or the beginning of one, is one of those that
+// end a stream: by its data where the terminal is in brackets, as [DONE] is, else
+// by its type, which stands in its event field or in its JSON's type.
+func IsTerminal(event []byte, terminals []string) bool {
+	for _, t := range terminals {
+		if t[0] != '[' {
+			if isOfType(event[:min(len(event), typeWithin)], t) {
+				return true
+			}
+			continue
+		}
+		if len(event) > len(t)+64 {
+			continue
+		}
+		if data, ok := Data(event); ok && string(bytes.TrimSpace(data)) == t {
+			return true
+		}
 	}
-	data, ok := Data(event)
-	return ok && string(bytes.TrimSpace(data)) == terminal
+	return false
+}
+
+func isOfType(event []byte, name string) bool {
+	if v, ok := bytes.CutPrefix(event, []byte("event:")); ok {
+		line, _, _ := bytes.Cut(v, []byte("\n"))
+		return string(bytes.TrimSpace(line)) == name
+	}
+	v := after(event, `"type"`)
+	return len(v) > len(name)+1 && v[0] == '"' && v[len(name)+1] == '"' && string(v[1:len(name)+1]) == name
 }
 
 // IsUsage says whether an event is the one that include_usage adds: no choices,

@@ -152,8 +152,8 @@ func TestEvents(t *testing.T) {
 		{"", false, false, false},
 	} {
 		e := []byte(tt.event)
-		if IsTerminal(e, "[DONE]") != tt.terminal || IsUsage(e) != tt.usage || HasToken(e) != tt.token {
-			t.Errorf("%q: terminal %v, usage %v, token %v", tt.event, IsTerminal(e, "[DONE]"), IsUsage(e), HasToken(e))
+		if IsTerminal(e, []string{"[DONE]"}) != tt.terminal || IsUsage(e) != tt.usage || HasToken(e) != tt.token {
+			t.Errorf("%q: terminal %v, usage %v, token %v", tt.event, IsTerminal(e, []string{"[DONE]"}), IsUsage(e), HasToken(e))
 		}
 	}
 }
@@ -165,7 +165,7 @@ func BenchmarkSplitter(b *testing.B) {
 	for b.Loop() {
 		s.Fed(copy(s.Space(), event))
 		p, _, ok := s.Next()
-		if !ok || IsTerminal(p, "[DONE]") || IsUsage(p) {
+		if !ok || IsTerminal(p, []string{"[DONE]"}) || IsUsage(p) {
 			b.Fatal("not an ordinary event")
 		}
 	}

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -20,8 +21,8 @@ type Body struct {
 	Empty bool
 	// Model is the value of model, with its quotes where it is a string.
 	Model Span
-	// Stream says that stream is true.
-	Stream bool
+	// Stream says that stream is true, Store that store is.
+	Stream, Store bool
 	// StreamOptions is the value of stream_options; OptionsOpen is the offset
 	// behind its opening brace, 0 where it is no object.
 	StreamOptions Span
@@ -61,18 +62,19 @@ const maxDepth = 512
 // record shows. Parsers differ on which of two equal or case-variant keys
 // counts, and the gateway must see what the backend sees.
 var watched = [...]string{
-	keyModel: "model", keyStream: "stream", keyStreamOptions: "stream_options",
-	keyIncludeUsage + 0: "messages", keyIncludeUsage + 1: "prompt", keyIncludeUsage + 2: "input",
-	keyIncludeUsage + 3: "user", keyIncludeUsage + 4: "metadata", keyIncludeUsage + 5: "n",
-	keyIncludeUsage + 6: "max_tokens", keyIncludeUsage + 7: "max_completion_tokens",
-	keyIncludeUsage + 8: "safety_identifier", keyIncludeUsage + 9: "tools",
+	keyModel: "model", keyStream: "stream", keyStreamOptions: "stream_options", keyStore: "store",
+	keyOthers + 0: "messages", keyOthers + 1: "prompt", keyOthers + 2: "input", keyOthers + 3: "user",
+	keyOthers + 4: "metadata", keyOthers + 5: "n", keyOthers + 6: "max_tokens", keyOthers + 7: "max_completion_tokens",
+	keyOthers + 8: "safety_identifier", keyOthers + 9: "tools", keyOthers + 10: "instructions",
+	keyOthers + 11: "max_output_tokens", keyOthers + 12: "previous_response_id", keyOthers + 13: "conversation",
 }
 
 const (
 	keyModel = iota
 	keyStream
 	keyStreamOptions
-	keyIncludeUsage // where the rest of watched begins
+	keyStore
+	keyOthers // where the rest of watched begins
 )
 
 // ReadBody reads the JSON object data in one pass. It refuses, with a
@@ -83,7 +85,8 @@ func ReadBody(data []byte) (Body, error) {
 	s := scanner{data: data}
 	err := s.body(&b)
 	if err == nil && s.high >= utf8.RuneSelf && !utf8.Valid(data) {
-		err = notJSON(invalidUTF8(data))
+		at := invalidUTF8(data)
+		err = &BodyError{at, "the body is not valid UTF-8, at offset " + strconv.Itoa(at), ""}
 	}
 	if err != nil {
 		return Body{}, err
@@ -140,6 +143,8 @@ func (s *scanner) topValue(b *Body, k int) error {
 		b.Model = at
 	case keyStream:
 		b.Stream = s.data[start] == 't'
+	case keyStore:
+		b.Store = s.data[start] == 't'
 	case keyStreamOptions:
 		b.StreamOptions = at
 	}

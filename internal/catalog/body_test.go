@@ -54,7 +54,7 @@ func TestReadBodyRefuses(t *testing.T) {
 		{`{"a":01}`, "", "the body is not valid JSON, at offset 6", 6},
 		{`{"a":1} x`, "", "the body is not valid JSON, at offset 8", 8},
 		{"{\"a\":\"\x01\"}", "", "the body is not valid JSON, at offset 6", 6},
-		{"{\"a\":\"\xff\"}", "", "the body is not valid JSON, at offset 6", 6},
+		{"{\"a\":\"\xff\"}", "", "the body is not valid UTF-8, at offset 6", 6},
 		{`{"a":"\x"}`, "", "the body is not valid JSON, at offset 6", 6},
 		{`{"model":"a","model":"b"}`, "model", "the key model stands there twice", 13},
 		{`{"model":"a","\u006dodel":"b"}`, "model", "the key model stands there twice", 13},

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"net/url"
 	"testing"
 )
@@ -25,7 +26,7 @@ func TestMatch(t *testing.T) {
 		{"GET", "/openai/v1/models/gpt", "models_get", "gpt", AzureV1},
 		{"GET", "/v1/models", "models_list", "", OpenAI},
 
-		{"GET", "/v1/chat/completions", "", "", OpenAI}, // the method
+		{"PUT", "/v1/chat/completions", "", "", OpenAI}, // the method
 		{"POST", "/v1/models", "", "", OpenAI},
 		{"HEAD", "/v1/models", "", "", OpenAI},
 		{"POST", "/", "", "", None},
@@ -56,8 +57,8 @@ func TestMatch(t *testing.T) {
 				t.Errorf("%s: index %d is not the operation", tt.path, m.Index)
 			}
 		}
-		if id != tt.id || m.Param != tt.param || m.Surface != tt.surface {
-			t.Errorf("%s %s: %q %q %v, want %q %q %v", tt.method, tt.path, id, m.Param, m.Surface, tt.id, tt.param, tt.surface)
+		if id != tt.id || cmp.Or(m.Deployment, m.Params[0]) != tt.param || m.Surface != tt.surface {
+			t.Errorf("%s %s: %q %q %v, want %q %q %v", tt.method, tt.path, id, cmp.Or(m.Deployment, m.Params[0]), m.Surface, tt.id, tt.param, tt.surface)
 		}
 	}
 }
@@ -78,8 +79,8 @@ func TestOperations(t *testing.T) {
 			t.Errorf("row %+v", op)
 		}
 		seen[op.ID] = true
-		if op.Streams != (op.Terminal != "") {
-			t.Errorf("%s: a stream and its terminal event belong together", op.ID)
+		if len(op.Terminal) > 0 && !op.Streams && !op.Socket {
+			t.Errorf("%s: a terminal event without a stream", op.ID)
 		}
 		for _, r := range op.Routes {
 			if surfaceOf(r.Pattern) != r.Surface || r.OperationID == "" {

@@ -16,14 +16,17 @@ var classicVersions = map[string]bool{
 }
 
 // KnownVersion says whether surface s takes the api-version v; "" is none.
-// The classic surface needs one; v1 may have v1, preview or latest; OpenAI's
-// own has none, and one that is sent is not looked at.
+// The classic surface needs one; v1 may have v1, preview or latest; model
+// inference and Resource Manager need one, which is the service's to judge;
+// OpenAI's own has none, and one that is sent is not looked at.
 func KnownVersion(s Surface, v string) bool {
 	switch s {
 	case Azure:
 		return classicVersions[v]
 	case AzureV1:
 		return v == "" || v == "v1" || v == "preview" || v == "latest"
+	case Inference, ARM:
+		return v != ""
 	}
 	return true
 }

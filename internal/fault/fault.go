@@ -26,6 +26,8 @@ const (
 	MethodNotAllowed
 	Conflict
 	TooLarge
+	UnsupportedMedia
+	UpgradeRequired
 	TooManyRequests
 	BadGateway
 	Unavailable
@@ -41,6 +43,8 @@ var statuses = [...]int{
 	MethodNotAllowed: http.StatusMethodNotAllowed,
 	Conflict:         http.StatusConflict,
 	TooLarge:         http.StatusRequestEntityTooLarge,
+	UnsupportedMedia: http.StatusUnsupportedMediaType,
+	UpgradeRequired:  http.StatusUpgradeRequired,
 	TooManyRequests:  http.StatusTooManyRequests,
 	BadGateway:       http.StatusBadGateway,
 	Unavailable:      http.StatusServiceUnavailable,

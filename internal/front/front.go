@@ -130,6 +130,16 @@ func (f *Clients) Address(r *http.Request) string {
 	return host
 }
 
+// Secure says whether the client's connection is encrypted: to the gateway, or to
+// a proxy in front of it that is believed.
+func (f *Clients) Secure(r *http.Request) bool {
+	if r.TLS != nil {
+		return true
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	return err == nil && len(f.trusted) > 0 && f.trusts(host) && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
+}
+
 func (f *Clients) trusts(host string) bool {
 	a, err := netip.ParseAddr(host)
 	if err != nil {

@@ -115,11 +115,12 @@ const (
 )
 
 // Identify finds the caller of a request: by the first key that is there, in
-// the order api-key, Ocp-Apim-Subscription-Key, Authorization: Bearer, then
-// subscription-key and api-key of the query, which query gives by name.
+// the order api-key, Ocp-Apim-Subscription-Key, Authorization: Bearer, the
+// subprotocol of a WebSocket's handshake ([SocketKey]), then subscription-key and
+// api-key of the query, which query gives by name.
 // Where the key is known but suspended, the caller is given beside the error.
 func (d *Directory) Identify(h http.Header, query func(name string) string) (*Caller, *fault.Error) {
-	key := presented(h, query)
+	key := Presented(h, query)
 	if key == "" {
 		return nil, denied(missingKey, "SubscriptionKeyNotFound")
 	}
@@ -139,7 +140,13 @@ func denied(message, reason string) *fault.Error {
 	}
 }
 
-func presented(h http.Header, query func(name string) string) string {
+// SocketKey begins the subprotocol in which browsers, which cannot set the
+// headers of a WebSocket's handshake, send their key (OpenAI, "Realtime API with
+// WebSocket").
+const SocketKey = "openai-insecure-api-key."
+
+// Presented gives the key that a request shows, as [Directory.Identify] finds it.
+func Presented(h http.Header, query func(name string) string) string {
 	for _, name := range [...]string{"Api-Key", "Ocp-Apim-Subscription-Key"} {
 		if v := h[name]; len(v) > 0 && v[0] != "" {
 			return v[0]
@@ -149,6 +156,13 @@ func presented(h http.Header, query func(name string) string) string {
 		const scheme = "bearer "
 		if len(v[0]) > len(scheme) && strings.EqualFold(v[0][:len(scheme)], scheme) {
 			if key := strings.TrimSpace(v[0][len(scheme):]); key != "" {
+				return key
+			}
+		}
+	}
+	for _, line := range h["Sec-Websocket-Protocol"] {
+		for item := range strings.SplitSeq(line, ",") {
+			if key, ok := strings.CutPrefix(strings.TrimSpace(item), SocketKey); ok && key != "" {
 				return key
 			}
 		}

@@ -106,6 +106,9 @@ func errorHeader(f *fault.Error) http.Header {
 	if f.RetryAfter > 0 {
 		h["Retry-After"] = []string{strconv.Itoa(int((f.RetryAfter + time.Second - 1) / time.Second))}
 	}
+	if f.Kind == fault.UpgradeRequired {
+		h["Upgrade"], h["Connection"] = []string{"websocket"}, []string{"Upgrade"} // RFC 9110, 15.5.22
+	}
 	if f.Kind == fault.Unauthorized {
 		h["Www-Authenticate"] = []string{`AzureApiManagementKey realm="weir",name="api-key",type="header"`}
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"weir/internal/fault"
+	"weir/internal/identity"
 	"weir/internal/record"
 	"weir/internal/upstream"
 )
@@ -18,7 +19,7 @@ func recorded(dst []record.Header, h http.Header) []record.Header {
 	for name, values := range h {
 		secret := upstream.Secret(name)
 		for _, v := range values {
-			if secret {
+			if secret || name == "Sec-Websocket-Protocol" && strings.Contains(v, identity.SocketKey) {
 				v = mask
 			}
 			dst = append(dst, record.Header{Name: name, Value: v})
@@ -46,10 +47,15 @@ func (x *exchange) writeBegin() *fault.Error {
 		b.ClientRequestID = v[0]
 	}
 	var content []byte
-	if x.caller != nil {
-		content = x.body
-	} else {
+	switch {
+	case x.caller == nil:
 		shorten(b)
+	case int64(len(x.body)) > x.p.Inline:
+		if err := x.spoolBody(); err != nil {
+			return unavailable(err)
+		}
+	default:
+		content = x.body
 	}
 	x.meta = b.Append(x.meta[:0])
 	if err := x.p.Log.Begin(x.id, x.start, x.meta, content); err != nil {
@@ -58,6 +64,18 @@ func (x *exchange) writeBegin() *fault.Error {
 	x.begun = true
 	x.cap = x.p.rec.Start(x.id)
 	return nil
+}
+
+// spoolBody keeps a body that is too large for the journal. It is synced with
+// the exchange's end.
+func (x *exchange) spoolBody() error {
+	file, err := x.p.Spool.Create(x.id, record.RequestSide, 0, nil)
+	if err != nil {
+		return err
+	}
+	x.spool, x.begin.Spooled = file, true
+	_, err = file.Write(x.body)
+	return err
 }
 
 // url is the request's URL, credentials masked.
@@ -90,8 +108,8 @@ func (x *exchange) traceparent() string {
 		hex.Encode(b[3:35], x.id[:])
 	}
 	hex.Encode(b[36:52], x.id[8:])
-	x.trace[0] = string(b[:])
-	return x.trace[0]
+	x.trace = string(b[:])
+	return x.trace
 }
 
 // validTrace says whether v is a traceparent whose first four fields are those

@@ -71,6 +71,7 @@ func serveRole(role, up string) {
 		callers, _ := identity.New(identity.Config{Subscriptions: []identity.Subscription{{Name: "team", Keys: []string{identity.Hash(testKey)}}}})
 		p := New(Config{}, Parts{
 			Catalog: cat, Callers: callers, Clients: front.NewClients(front.Config{}), Log: Journal(j),
+			Inline:  1 << 40,
 			Metrics: prometheus.NewRegistry(), Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 			Upstream: upstream.New(upstream.Config{
 				Backends:    []upstream.Backend{{Name: "a", Kind: upstream.KindAzure, URL: up, Key: "k"}},
@@ -105,6 +106,11 @@ func serveRole(role, up string) {
 		var u syscall.Rusage
 		syscall.Getrusage(syscall.RUSAGE_SELF, &u)
 		fmt.Fprint(w, time.Duration(u.Utime.Nano()+u.Stime.Nano()).Microseconds())
+	})
+	http.HandleFunc("/rss", func(w http.ResponseWriter, _ *http.Request) {
+		statm, _ := os.ReadFile("/proc/self/statm")
+		pages, _ := strconv.Atoi(strings.Fields(string(statm) + " 0 0")[1])
+		fmt.Fprint(w, pages*os.Getpagesize())
 	})
 	go http.Serve(side, nil)
 	fmt.Println(ln.Addr(), side.Addr())
@@ -144,8 +150,10 @@ func start(b *testing.B, role, up string) measured {
 }
 
 // cpu is the process's CPU time so far, in microseconds.
-func (m measured) cpu(b *testing.B) float64 {
-	resp, err := http.Get("http://" + m.side + "/cpu")
+func (m measured) cpu(b *testing.B) float64 { return m.ask(b, "/cpu") }
+
+func (m measured) ask(b *testing.B, path string) float64 {
+	resp, err := http.Get("http://" + m.side + path)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"net/http"
 
 	"weir/internal/record"
 )
@@ -20,25 +19,26 @@ const (
 
 var errTooLarge = errors.New("the body exceeds the limit")
 
-// readBody reads r's body, up to limit bytes. The buffer is not from a pool: a
-// transport may go on reading a request's body after its answer has ended.
-func readBody(r *http.Request, limit int64) ([]byte, error) {
-	if r.ContentLength > limit {
+// readBody reads a body of that length, -1 where it is not known, up to limit
+// bytes. The buffer is not from a pool: a transport may go on reading a request's
+// body after its answer has ended.
+func readBody(r io.Reader, length, limit int64) ([]byte, error) {
+	if length > limit {
 		return nil, errTooLarge
 	}
 	size := int64(firstBody)
-	if r.ContentLength >= 0 {
-		size = min(r.ContentLength, growBody)
+	if length >= 0 {
+		size = min(length, growBody)
 	}
 	data := make([]byte, 0, size)
 	for {
 		if len(data) == cap(data) {
-			if int64(len(data)) == r.ContentLength {
+			if int64(len(data)) == length {
 				return data, nil // its end was told with the last byte
 			}
 			data = append(data, make([]byte, max(cap(data), firstBody))...)[:len(data)]
 		}
-		n, err := r.Body.Read(data[len(data):cap(data)])
+		n, err := r.Read(data[len(data):cap(data)])
 		data = data[:len(data)+n]
 		switch {
 		case int64(len(data)) > limit:

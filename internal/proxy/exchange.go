@@ -9,6 +9,7 @@ import (
 	"weir/internal/catalog"
 	"weir/internal/fault"
 	"weir/internal/identity"
+	"weir/internal/payload"
 	"weir/internal/record"
 	"weir/internal/upstream"
 )
@@ -18,21 +19,30 @@ const keepMeta = 64 << 10
 
 // exchange is one request under way.
 type exchange struct {
-	p      *Proxy
-	w      http.ResponseWriter
-	r      *http.Request
-	id     record.ID
-	idText string
-	start  time.Time
-	query  query
-	match  catalog.Match
-	caller *identity.Caller
-	body   []byte
-	shape  catalog.Body
-	pool   *upstream.Pool
-	order  []*upstream.Member
-	call   upstream.Call
-	trace  [1]string
+	p         *Proxy
+	w         http.ResponseWriter
+	r         *http.Request
+	id        record.ID
+	idText    string
+	start     time.Time
+	query     query
+	match     catalog.Match
+	caller    *identity.Caller
+	ticket    *ticket              // of a caller who showed a short-lived key
+	body      []byte               // the request's, where it is whole in memory
+	src       *source              // the request's, where it is not
+	spool     *payload.File        // where a body that is in memory is kept, too large for the journal
+	coded     *counted             // the body as it came, where it had a content coding
+	announced http.Header          // the names of the fields that are to follow a body in the spool
+	looked    []byte               // the beginning of an answer that is looked at for ids
+	behind    http.Header          // the fields behind the answer's body, once they have come
+	shape     catalog.Body         // of a JSON body
+	form      *catalog.FormField   // the deployment's name in a form
+	scan      *catalog.FormScanner // that looked for it when a backend needed it
+	pool      *upstream.Pool
+	order     []*upstream.Member
+	call      upstream.Call
+	trace     string
 
 	begin   record.Begin
 	end     record.End
@@ -82,6 +92,8 @@ func (x *exchange) release() {
 			BackendRequestHeaders:  x.end.BackendRequestHeaders[:0],
 			BackendResponseHeaders: x.end.BackendResponseHeaders[:0],
 			Edits:                  x.end.Edits[:0],
+			RequestTrailers:        x.end.RequestTrailers[:0],
+			ResponseTrailers:       x.end.ResponseTrailers[:0],
 			Attempts:               x.end.Attempts[:0],
 		},
 	}
@@ -90,6 +102,9 @@ func (x *exchange) release() {
 
 // run is the life of a request.
 func (x *exchange) run() {
+	if x.preflight() {
+		return
+	}
 	if f := x.admit(); f != nil {
 		x.refuse(f)
 		return
@@ -100,6 +115,10 @@ func (x *exchange) run() {
 	}
 	if x.match.Op.Own {
 		x.answerModels()
+		return
+	}
+	if x.match.Op.Lists != "" && len(x.p.Upstream.Backends()) > 1 {
+		x.answerList()
 		return
 	}
 	resp, f := x.forward()
@@ -175,14 +194,70 @@ func (x *exchange) commit(rest []byte) error {
 	now := time.Now()
 	x.end.Time = now
 	x.end.ResponseBytes = x.cap.Total() + int64(len(rest))
+	if len(x.behind) > 0 {
+		x.end.ResponseTrailers = recorded(x.end.ResponseTrailers[:0], x.behind)
+	}
+	err := x.settleRequest()
+	if err == nil {
+		x.end.Answer, err = x.cap.Finish(rest)
+	}
+	if x.end.Answer != nil {
+		rest = nil
+	}
 	x.meta = x.end.Append(x.meta[:0])
-	err := x.cap.End(now, x.meta, rest)
+	if err == nil {
+		err = x.cap.End(now, x.meta, rest)
+	} else {
+		x.cap.Drop()
+	}
 	x.cap = nil
 	if err != nil {
 		x.p.metrics.lost.Inc()
 		x.p.log.Error("an exchange's end could not be recorded", "exchange", x.idText, "err", err)
 	}
 	return err
+}
+
+// settleRequest brings what the spool has of the request to stable storage.
+func (x *exchange) settleRequest() (err error) {
+	switch {
+	case x.src != nil:
+		x.end.Request, err = x.src.settle(x.stopReading)
+	case x.spool != nil:
+		if err = x.spool.Sync(); err == nil {
+			p := x.spool.Payload()
+			x.end.Request = &p
+		}
+	}
+	// Only now: the server writes them while it reads the body's end.
+	if len(x.r.Trailer) > 0 {
+		x.end.RequestTrailers = recorded(x.end.RequestTrailers[:0], x.r.Trailer)
+	}
+	return err
+}
+
+// stopReading makes a read of the request's body return.
+func (x *exchange) stopReading() {
+	_ = http.NewResponseController(x.w).SetReadDeadline(time.Now()) // HTTP/2 ends it with the stream
+}
+
+// closeRequest gives up what the request's body was read to.
+func (x *exchange) closeRequest() {
+	if x.src != nil {
+		x.src.close(x.stopReading, !x.begun) // nothing reads on once the handler has returned
+	}
+	if x.spool != nil {
+		giveUp(x.spool, !x.begun)
+	}
+}
+
+// giveUp closes a file of the spool. One that no record names is removed.
+func giveUp(f *payload.File, unnamed bool) {
+	if unnamed {
+		_ = f.Remove() // what is left over is found at the store's next start
+		return
+	}
+	_ = f.Close() // what matters of it is synced
 }
 
 // tryCommit is commit where nothing depends on its success any more.

@@ -85,7 +85,10 @@ func (p *Proxy) recordFlood() {
 func (p *Proxy) recordCount(reason string, n int64) error {
 	now := time.Now()
 	message := "%d calls of unknown callers were refused for this reason and are counted here."
-	if reason == noRecording {
+	switch reason {
+	case "CorsPreflight":
+		message = "%d preflights of browsers were answered and are counted here."
+	case noRecording:
 		message = "%d calls were refused while nothing could be recorded and are counted here."
 	}
 	id := record.NewID(now)

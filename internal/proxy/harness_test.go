@@ -17,6 +17,7 @@ import (
 	"weir/internal/catalog"
 	"weir/internal/front"
 	"weir/internal/identity"
+	"weir/internal/payload"
 	"weir/internal/record"
 	"weir/internal/upstream"
 )
@@ -24,12 +25,28 @@ import (
 // memLog is a journal in memory. Its funcs, where set, are called before the
 // frame of their kind is kept; an error refuses it.
 type memLog struct {
-	ready, begin, part, end func() error
+	ready, begin, part, sync, end func() error
 
 	mu        sync.Mutex
 	changed   *sync.Cond
 	exchanges []*record.Exchange
 	parts     int
+	spool     *payload.Spool // of the gateway that writes here
+}
+
+// body gives what the spool has of an exchange's side.
+func (l *memLog) body(t testing.TB, e *record.Exchange, side string) string {
+	t.Helper()
+	f, err := l.spool.Open(e.ID, side)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }
 
 func newMemLog() *memLog {
@@ -82,6 +99,13 @@ func (l *memLog) Part(id [16]byte, _ time.Time, content []byte) error {
 	l.parts++
 	l.changed.Broadcast()
 	return nil
+}
+
+func (l *memLog) Sync(id [16]byte, at time.Time, content []byte) error {
+	if err := call(l.sync); err != nil {
+		return err
+	}
+	return l.Part(id, at, content)
 }
 
 func (l *memLog) End(id [16]byte, _ time.Time, meta, content, more []byte) error {
@@ -169,6 +193,13 @@ func newRigWith(t testing.TB, cfg Config, log *memLog, backends ...backend) *rig
 		up.Backends = append(up.Backends, upstream.Backend{Name: name, Kind: b.kind, URL: b.url, APIVersion: b.version, Key: "backend-key-" + name, Timeout: b.timeout})
 		up.Deployments[0].Backends = append(up.Deployments[0].Backends, upstream.Target{Backend: name, Deployment: b.deployment, Weight: b.weight})
 	}
+	if log.spool == nil {
+		spool, err := payload.OpenSpool(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		log.spool = spool
+	}
 	p, url := newGateway(t, cfg, log, up)
 	tr := &http.Transport{DisableCompression: true}
 	t.Cleanup(tr.CloseIdleConnections)
@@ -188,8 +219,19 @@ func newGateway(t testing.TB, cfg Config, log capture.Log, up upstream.Config) (
 	}
 	u := upstream.New(up, Paths(cat))
 	t.Cleanup(u.Close)
+	var spool *payload.Spool
+	if m, ok := log.(*memLog); ok {
+		spool = m.spool
+	}
+	if spool == nil {
+		var err error
+		if spool, err = payload.OpenSpool(t.TempDir()); err != nil {
+			t.Fatal(err)
+		}
+	}
 	p = New(cfg, Parts{
 		Catalog: cat, Callers: callers, Upstream: u, Clients: front.NewClients(front.Config{}), Log: log,
+		Spool: spool, Inline: testInline, Owners: &memOwners{},
 		Metrics: prometheus.NewRegistry(), Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -204,6 +246,20 @@ func newGateway(t testing.TB, cfg Config, log capture.Log, up upstream.Config) (
 	})
 	return p, s.URL
 }
+
+// testInline is the limit above which bodies go to the spool in tests.
+const testInline = 1 << 20
+
+// memOwners are owners in memory.
+type memOwners struct{ m sync.Map }
+
+func (o *memOwners) Get(key string) (string, bool) {
+	v, ok := o.m.Load(key)
+	s, _ := v.(string)
+	return s, ok
+}
+
+func (o *memOwners) Put(key, backend string) { o.m.Store(key, backend) }
 
 // post sends a body to a path with the test's key.
 func (g *rig) post(path, body string, headers ...string) *http.Response {

@@ -63,6 +63,13 @@ func (l *frames) Part(id [16]byte, at time.Time, content []byte) error {
 	return err
 }
 
+func (l *frames) Sync(id [16]byte, at time.Time, content []byte) error {
+	f := l.frame(journal.Part, id, at, nil, content, nil)
+	_, err := l.j.Commit(&f.Frame)
+	l.done(f)
+	return err
+}
+
 func (l *frames) End(id [16]byte, at time.Time, meta, content, more []byte) error {
 	f := l.frame(journal.End, id, at, meta, content, more)
 	_, err := l.j.Commit(&f.Frame)

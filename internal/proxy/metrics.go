@@ -23,6 +23,7 @@ type metrics struct {
 	received  prometheus.Counter
 	sent      prometheus.Counter
 	retries   *prometheus.CounterVec
+	asked     *prometheus.CounterVec
 	// By operation (the last is none), surface and status class.
 	requests [][catalog.Surfaces][classes]prometheus.Counter
 	duration []prometheus.Observer
@@ -45,6 +46,9 @@ func newMetrics(reg prometheus.Registerer, ops []catalog.Operation) *metrics {
 		retries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "weir_gateway_failed_attempts_total", Help: "Attempts after which the next backend was tried, or that found no answer.",
 		}, []string{"backend", "reason"}),
+		asked: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "weir_gateway_owner_questions_total", Help: "Times that a backend was asked whether it holds an object, by class of status; class 0xx had no answer.",
+		}, []string{"backend", "status"}),
 	}
 	requests := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "weir_gateway_requests_total", Help: "Requests by operation, surface and class of status; class 0xx had no answer.",
@@ -53,7 +57,7 @@ func newMetrics(reg prometheus.Registerer, ops []catalog.Operation) *metrics {
 		Name: "weir_gateway_request_duration_seconds", Help: "Time from receipt to the end of the answer.",
 		Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300},
 	}, []string{"operation"})
-	reg.MustRegister(m.inFlight, m.retries, requests, duration)
+	reg.MustRegister(m.inFlight, m.retries, m.asked, requests, duration)
 	for i := range len(ops) + 1 {
 		id := ""
 		if i < len(ops) {
@@ -61,6 +65,9 @@ func newMetrics(reg prometheus.Registerer, ops []catalog.Operation) *metrics {
 		}
 		var by [catalog.Surfaces][classes]prometheus.Counter
 		for s := range by {
+			if i < len(ops) && !ops[i].On(catalog.Surface(s)) {
+				continue // it is never called there
+			}
 			for c := range by[s] {
 				by[s][c] = requests.WithLabelValues(id, catalog.Surface(s).String(), strconv.Itoa(c)+"xx")
 			}
@@ -76,14 +83,16 @@ func (m *metrics) retried(backend, reason string) { m.retries.WithLabelValues(ba
 // observe counts an exchange that is over.
 func (m *metrics) observe(x *exchange) {
 	op := len(m.requests) - 1
-	if x.match.Found() {
+	if x.match.Found() && x.match.Index >= 0 {
 		op = x.match.Index
 	}
 	class := 0
 	if x.headed {
 		class = min(x.end.Status/100, classes-1)
 	}
-	m.requests[op][x.match.Surface][class].Inc()
+	if c := m.requests[op][x.match.Surface][class]; c != nil {
+		c.Inc()
+	}
 	m.duration[op].Observe(time.Since(x.start).Seconds())
 	if n := x.begin.RequestSize; n > 0 {
 		m.received.Add(float64(n))

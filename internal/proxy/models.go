@@ -48,14 +48,14 @@ type modelList struct {
 // deployments, under the names by which they call them.
 func (x *exchange) answerModels() {
 	var v any
-	if x.match.Param == "" {
+	if x.match.Object == "" {
 		list := modelList{Object: "list", Data: []any{}}
 		for _, p := range x.p.Upstream.Pools() {
 			list.Data = append(list.Data, x.model(p))
 		}
 		v = list
 	} else {
-		p := x.p.Upstream.Pool(x.match.Param)
+		p := x.p.Upstream.Pool(x.match.Object)
 		if p == nil {
 			x.refuse(deploymentNotFound())
 			return

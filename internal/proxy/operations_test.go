@@ -3,53 +3,84 @@ package proxy
 import (
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
 	"weir/internal/catalog"
 	"weir/internal/record"
+	"weir/internal/upstream"
 )
 
+const formBody = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\r\nabc\r\n--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\ngpt\r\n--b--\r\n"
+
 // TestOperations: every operation, on each of its surfaces, passes the gateway
-// and is on the record under its own ids.
+// and is on the record under its own ids. What the simulator makes of each, and
+// the record of it, is TestCatalog of package e2e.
 func TestOperations(t *testing.T) {
 	for _, op := range catalog.Operations() {
+		if op.Socket {
+			continue // TestSocket…
+		}
 		for _, route := range op.Routes {
-			bodies := []string{""}
-			if op.Method != http.MethodGet {
-				bodies[0] = `{"model":"gpt"}`
+			body, kind := "", ""
+			switch op.Body {
+			case catalog.JSON, catalog.FormOrJSON:
+				body, kind = `{"model":"gpt"}`, "application/json"
+			case catalog.Multipart:
+				body, kind = formBody, "multipart/form-data; boundary=b"
 			}
-			if op.Streams {
-				bodies = append(bodies, `{"model":"gpt","stream":true}`)
-			}
-			for _, body := range bodies {
-				checkOperation(t, op, route, body)
+			checkOperation(t, op, route, body, kind)
+			if op.Streams && kind == "application/json" {
+				checkOperation(t, op, route, `{"model":"gpt","stream":true}`, kind)
 			}
 		}
 	}
 }
 
-func checkOperation(t *testing.T, op catalog.Operation, route catalog.Route, body string) {
+// ending is an event that ends a stream of op's.
+func ending(op catalog.Operation) string {
+	if len(op.Terminal) == 0 {
+		return ""
+	}
+	if t := op.Terminal[0]; t[0] != '[' {
+		return "event: " + t + "\ndata: {\"type\":\"" + t + "\"}\n\n"
+	}
+	return "data: [DONE]\n\n"
+}
+
+var param = regexp.MustCompile(`\{[a-z_]+\}`)
+
+func checkOperation(t *testing.T, op catalog.Operation, route catalog.Route, body, contentType string) {
 	t.Helper()
 	forwarded := 0
-	g := newRig(t, backend{handler: func(w http.ResponseWriter, r *http.Request) {
+	kind := ""
+	if route.Surface == catalog.ARM {
+		kind = upstream.KindManagement
+	}
+	g := newRig(t, backend{kind: kind, handler: func(w http.ResponseWriter, r *http.Request) {
 		forwarded++
 		if r.Method != op.Method {
 			t.Errorf("%s: the backend got a %s", op.ID, r.Method)
 		}
 		sent, _ := io.ReadAll(r.Body)
 		if strings.Contains(string(sent), `"stream":true`) {
-			events(w, contentEvent, "data: "+op.Terminal+"\n\n")
+			events(w, contentEvent, ending(op))
 			return
+		}
+		if string(sent) != body && route.Surface != catalog.AzureV1 && route.Surface != catalog.OpenAI {
+			t.Errorf("%s: the backend got %q", op.ID, sent)
 		}
 		answerPlain(w, r)
 	}})
-	path := strings.NewReplacer("{deployment}", "gpt", "{model}", "gpt").Replace(route.Pattern)
-	if route.Surface == catalog.Azure {
+	path := param.ReplaceAllString(strings.NewReplacer("{deployment}", "gpt", "{model}", "gpt").Replace(route.Pattern), "x1")
+	switch {
+	case route.Surface.Dated():
 		path += "?api-version=2024-10-21"
 	}
 	req := g.request(path, body)
 	req.Method = op.Method
+	req.Header.Set("Content-Type", contentType)
 	resp, err := g.http.Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -63,6 +94,9 @@ func checkOperation(t *testing.T, op catalog.Operation, route catalog.Route, bod
 	}
 	if e.Begin.Operation != op.ID || e.Begin.SurfaceOperation != route.OperationID || e.Begin.Surface != route.Surface.String() || e.Begin.Subscription != "team" {
 		t.Errorf("%s %s: %+v", op.Method, path, e.Begin)
+	}
+	if string(e.RequestBody) != body {
+		t.Errorf("%s %s: body %q on the record", op.Method, path, e.RequestBody)
 	}
 	if (forwarded == 0) != op.Own || forwarded > 1 {
 		t.Errorf("%s %s: forwarded %d times", op.Method, path, forwarded)

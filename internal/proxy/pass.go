@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -18,11 +19,20 @@ const correlation = "Apim-Request-Id"
 // pass brings a backend's answer to the client.
 func (x *exchange) pass(resp *http.Response) {
 	defer resp.Body.Close()
+	if x.call.Socket && resp.StatusCode == http.StatusSwitchingProtocols {
+		x.passSocket(resp)
+		return
+	}
 	x.end.Outcome = record.Completed
 	x.header(resp)
+	x.behind = resp.Trailer
+	x.found()
+	x.cap.Expect(resp.ContentLength)
 	switch {
 	case x.end.Streamed:
 		x.passStream(resp)
+	case x.match.Op.Tickets:
+		x.passTicket(resp)
 	case resp.ContentLength >= 0 && resp.ContentLength <= bufferBytes:
 		x.passSmall(resp)
 	default:
@@ -55,8 +65,27 @@ func (x *exchange) header(resp *http.Response) {
 		}
 		h["Trailer"] = names
 	}
+	for _, name := range [...]string{"Location", "Operation-Location", "Content-Location"} {
+		if v := h[name]; len(v) > 0 {
+			h[name] = []string{x.here(v[0], resp.Request)}
+		}
+	}
 	x.identify(h)
 	e.ResponseHeaders = recorded(e.ResponseHeaders[:0], h)
+}
+
+// here gives a URL on the backend as one on the gateway, so that a client who
+// follows it stays on the record.
+func (x *exchange) here(location string, sent *http.Request) string {
+	u, err := url.Parse(location)
+	if err != nil || sent == nil || u.Host == "" || u.Host != sent.URL.Host {
+		return location
+	}
+	u.Scheme, u.Host = "http", x.r.Host
+	if x.p.Clients.Secure(x.r) {
+		u.Scheme = "https"
+	}
+	return u.String()
 }
 
 // identify puts the exchange's id and the client's own into h.
@@ -65,6 +94,7 @@ func (x *exchange) identify(h http.Header) {
 	if v := x.r.Header["X-Ms-Client-Request-Id"]; len(v) > 0 {
 		h["X-Ms-Client-Request-Id"] = v
 	}
+	x.share(h)
 }
 
 // isEventStream says whether events can be read in the body. A compressed one
@@ -91,6 +121,9 @@ func (x *exchange) passSmall(resp *http.Response) {
 		x.broken(err, buf[:n])
 		return
 	}
+	if x.learns() {
+		x.learn(buf[:n])
+	}
 	if x.commit(buf[:n]) != nil {
 		x.cut = true
 		return
@@ -113,6 +146,10 @@ func (x *exchange) passLarge(resp *http.Response) {
 		now := time.Now()
 		x.end.BackendTime += now.Sub(before)
 		if m > 0 {
+			if len(x.looked) < bufferBytes && x.learns() {
+				x.looked = append(x.looked, next[:m]...) // what names objects stands at its beginning
+				x.learn(x.looked)
+			}
 			x.firstByte(now)
 			if n > 0 && !x.passOn(held[:n], flush) {
 				return

@@ -1,7 +1,7 @@
 // Package proxy is the life of a request: what a client asks is matched,
 // admitted, put on the record, forwarded, captured and passed back.
 //
-//	match → caller → journal ready? → body → deployment
+//	match → caller → journal ready? → body → deployment, objects → backends
 //	      → begin frame → attempts → answer, teed into parts → end frame → its end
 //
 // What always holds:
@@ -15,13 +15,19 @@
 //     backend: path and query, the model's name, stream_options.include_usage;
 //     and one on the way back: the usage event that the client did not ask for
 //     is held back.
+//   - A WebSocket's bytes pass as they came, in both directions, and its messages
+//     are captured before they pass; the one that ends an answer is durable
+//     before, and with a close frame, or the connection's end, the exchange is.
 //   - A client's credentials are neither forwarded nor recorded; no body is kept
 //     of a caller who is not known, and little else.
 //   - Nothing that a backend says gets into an error or a log line.
 //   - While the journal is not ready no exchange begins, not even a refused one;
 //     those turned away are counted, and the count is recorded later.
 //   - A stream is written as it arrives, and read only as fast as the client
-//     takes it: memory does not grow with the answer.
+//     takes it: memory does not grow with the answer, nor with a body that is no
+//     JSON.
+//   - A call that names an object goes to the backend that holds it, and to no
+//     other.
 package proxy
 
 import (
@@ -33,6 +39,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"weir/internal/capture"
@@ -40,6 +47,9 @@ import (
 	"weir/internal/fault"
 	"weir/internal/front"
 	"weir/internal/identity"
+	"weir/internal/pages"
+	"weir/internal/payload"
+	"weir/internal/record"
 	"weir/internal/upstream"
 )
 
@@ -51,6 +61,15 @@ type Config struct {
 	Region string `yaml:"region"`
 	// MaxBody limits a request's body in bytes; default 32 MiB, at most 48 MiB.
 	MaxBody int64 `yaml:"max_body"`
+	// MaxUpload limits a body that passes in a stream (a multipart form, a file) in
+	// bytes; default 16 GiB.
+	MaxUpload int64 `yaml:"max_upload"`
+	// UnknownOperations says what becomes of a path that no operation has:
+	// "refuse" (default) answers 404, "pass" forwards it as it is, and records it
+	// as the operation unknown.
+	UnknownOperations string `yaml:"unknown_operations"`
+	// CORS lets programs in browsers call the gateway.
+	CORS CORS `yaml:"cors"`
 	// ClientStall is how long a client may take no byte of an answer before it is
 	// taken as gone; default 5m.
 	ClientStall time.Duration `yaml:"client_stall"`
@@ -60,6 +79,19 @@ type Config struct {
 	RefusalRate int `yaml:"refusal_rate"`
 }
 
+// The values of UnknownOperations.
+const (
+	refuseUnknown = "refuse"
+	passUnknown   = "pass"
+)
+
+// nowhereLife is how long it is remembered that no backend has an object which a
+// body names.
+const nowhereLife = 30 * time.Second
+
+// defaultInline is up to how many bytes a body stands in the journal.
+const defaultInline = 1 << 20
+
 const mostBody = 48 << 20 // with its metadata it must fit a frame of 64 MiB
 
 func (c *Config) defaults() {
@@ -68,6 +100,12 @@ func (c *Config) defaults() {
 	}
 	if c.MaxBody == 0 {
 		c.MaxBody = 32 << 20
+	}
+	if c.MaxUpload == 0 {
+		c.MaxUpload = 16 << 30
+	}
+	if c.UnknownOperations == "" {
+		c.UnknownOperations = refuseUnknown
 	}
 	if c.ClientStall == 0 {
 		c.ClientStall = 5 * time.Minute
@@ -90,6 +128,13 @@ func (c Config) Check() []fault.Problem {
 	if c.MaxBody < 1024 || c.MaxBody > mostBody {
 		bad("max_body", "not between 1024 and 50331648 bytes", "33554432")
 	}
+	if c.MaxUpload < c.MaxBody {
+		bad("max_upload", "less than max_body", "17179869184")
+	}
+	if c.UnknownOperations != refuseUnknown && c.UnknownOperations != passUnknown {
+		bad("unknown_operations", "neither refuse nor pass", "refuse")
+	}
+	problems = append(problems, c.CORS.check()...)
 	if c.ClientStall < 0 {
 		bad("client_stall", "a time cannot be negative", "5m")
 	}
@@ -106,8 +151,13 @@ type Parts struct {
 	Upstream *upstream.Upstream
 	Clients  *front.Clients
 	Log      capture.Log
-	Metrics  prometheus.Registerer
-	Logger   *slog.Logger
+	// Spool takes bodies of more than Inline bytes.
+	Spool  *payload.Spool
+	Inline int64
+	// Owners remembers which backend holds an object.
+	Owners  Owners
+	Metrics prometheus.Registerer
+	Logger  *slog.Logger
 }
 
 // Proxy handles the gateway's requests.
@@ -119,10 +169,15 @@ type Proxy struct {
 	metrics *metrics
 	rec     *capture.Recorder
 	flood   flood
+	tickets tickets
+	unknown catalog.Operation
+	merger  *pages.Merger
+	nowhere *lru.Cache[string, time.Time] // when no backend knew these keys
 
 	exchanges sync.Pool // *exchange
 	buffers   sync.Pool // *[bufferBytes]byte
 	splitters capture.Splitters
+	sockets   sockets
 
 	inFlight sync.WaitGroup
 	stopping atomic.Bool
@@ -135,13 +190,21 @@ const bufferBytes = 32 << 10
 // New makes a proxy of a config without problems. [Proxy.Run] must run.
 func New(cfg Config, parts Parts) *Proxy {
 	cfg.defaults()
+	if parts.Inline == 0 {
+		parts.Inline = defaultInline
+	}
 	p := &Proxy{
 		Parts: parts, cfg: cfg, started: time.Now(),
-		log: parts.Logger.With("component", "proxy"),
-		rec: capture.NewRecorder(parts.Log),
+		log:     parts.Logger.With("component", "proxy"),
+		unknown: catalog.Unknown(), merger: pages.New(),
 	}
+	p.nowhere, _ = lru.New[string, time.Time](10_000) // fails for sizes below one only
+	p.rec = capture.NewRecorder(parts.Log, capture.Spool{Inline: parts.Inline, Create: func(id [16]byte, head int64) (*payload.File, error) {
+		return parts.Spool.Create(id, record.AnswerSide, head, nil)
+	}})
 	p.metrics = newMetrics(parts.Metrics, parts.Catalog.Operations())
 	p.flood.init(cfg.RefusalRate)
+	p.sockets.init()
 	p.exchanges.New = func() any { return new(exchange) }
 	p.buffers.New = func() any { return new([bufferBytes]byte) }
 	return p
@@ -161,13 +224,18 @@ func (p *Proxy) Run(ctx context.Context) {
 			return
 		case <-t.C:
 			p.recordFlood()
+			p.sockets.sweep(p.cfg.ClientStall)
 		}
 	}
 }
 
 // Stopping says that calls which are cut from now on are cut by the gateway,
-// not by their clients.
-func (p *Proxy) Stopping() { p.stopping.Store(true) }
+// not by their clients, and ends the WebSockets, which the server no longer
+// knows.
+func (p *Proxy) Stopping() {
+	p.stopping.Store(true)
+	p.sockets.stop()
+}
 
 // Wait returns when no exchange is under way; their records are complete then.
 func (p *Proxy) Wait() { p.inFlight.Wait() }
@@ -193,6 +261,7 @@ func (x *exchange) finish() {
 		cut = x.failed()
 	}
 	x.deliver()
+	x.closeRequest()
 	p.metrics.observe(x)
 	p.metrics.inFlight.Dec()
 	x.release()
@@ -211,9 +280,15 @@ func Paths(c *catalog.Catalog) []upstream.Operation {
 			case catalog.Azure:
 				u.Classic = r.Pattern
 			case catalog.AzureV1:
-				u.V1 = r.Pattern
+				if !op.NotAzureV1 {
+					u.V1 = r.Pattern
+				}
 			case catalog.OpenAI:
 				u.OpenAI = r.Pattern
+			case catalog.Inference:
+				u.Inference = r.Pattern
+			case catalog.ARM:
+				u.ARM = r.Pattern
 			}
 		}
 		ops = append(ops, u)

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -46,11 +47,12 @@ func (q *query) get(name string) string {
 	return ""
 }
 
-// rest gives the query without what the gateway consumes: credentials and
-// api-version.
-func (q *query) rest() string {
+// rest gives the query without what the gateway consumes: credentials,
+// api-version and, where the query names the deployment, that.
+func (q *query) rest(deployment bool) string {
 	return q.join(func(p *pair) (string, bool) {
-		return p.raw, !secretParam(p.name) && p.name != "api-version"
+		named := deployment && (p.name == "deployment" || p.name == "model")
+		return p.raw, !secretParam(p.name) && p.name != "api-version" && !named
 	})
 }
 
@@ -98,4 +100,11 @@ func secretParam(name string) bool {
 		return true
 	}
 	return false
+}
+
+// without gives the query for a backend without the named parameters.
+func (q *query) without(names []string) string {
+	return q.join(func(p *pair) (string, bool) {
+		return p.raw, !secretParam(p.name) && p.name != "api-version" && !slices.Contains(names, p.name)
+	})
 }

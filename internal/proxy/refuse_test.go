@@ -21,7 +21,7 @@ const (
 	twiceBody      = `{"statusCode":400,"message":"Invalid request: the key model stands there twice. Parsers differ on which key counts; send model once, in lower case.","error":{"code":"400","message":"Invalid request: the key model stands there twice. Parsers differ on which key counts; send model once, in lower case.","param":"model"}}`
 	notJSONBody    = `{"statusCode":400,"message":"Invalid request: the body is not valid JSON, at offset 1.","error":{"code":"400","message":"Invalid request: the body is not valid JSON, at offset 1."}}`
 	noModelBody    = `{"statusCode":400,"message":"The body must name a deployment in model, as a string.","error":{"code":"400","message":"The body must name a deployment in model, as a string.","param":"model"}}`
-	encodedBody    = `{"statusCode":400,"message":"The request's body is compressed. Send it without a Content-Encoding.","error":{"code":"400","message":"The request's body is compressed. Send it without a Content-Encoding."}}`
+	encodedBody    = `{"statusCode":415,"message":"The request's body has a Content-Encoding that the gateway does not read. Send it with gzip, deflate or without one.","error":{"code":"415","message":"The request's body has a Content-Encoding that the gateway does not read. Send it with gzip, deflate or without one."}}`
 	tooLargeBody   = `{"statusCode":413,"message":"The request's body is larger than 2000 bytes, which is the most that this gateway takes.","error":{"code":"413","message":"The request's body is larger than 2000 bytes, which is the most that this gateway takes."}}`
 )
 
@@ -77,7 +77,7 @@ func TestRefusals(t *testing.T) {
 			t.Error("401 without WWW-Authenticate")
 		}
 	}
-	if resp := g.post(chatPath, plainBody, "Content-Encoding", "gzip"); resp.StatusCode != 400 || readAll(t, resp) != encodedBody {
+	if resp := g.post(chatPath, plainBody, "Content-Encoding", "br"); resp.StatusCode != 415 || readAll(t, resp) != encodedBody {
 		t.Errorf("compressed: %d", resp.StatusCode)
 	}
 }

@@ -30,6 +30,8 @@ func short(s string, limit int) string {
 func shorten(b *record.Begin) {
 	b.URL = short(b.URL, shortURL)
 	b.Method = short(b.Method, shortField)
+	b.Resource = short(b.Resource, shortField)
+	b.Deployment = short(b.Deployment, shortField)
 	b.APIVersion = short(b.APIVersion, shortField)
 	b.ClientRequestID = short(b.ClientRequestID, shortField)
 	b.Headers = shortHeaders(b.Headers, shortAsked)

@@ -18,9 +18,16 @@ type stream struct {
 	x        *exchange
 	resp     *http.Response
 	s        *capture.Splitter
-	terminal string
+	terminal []string
 	hold     bool // the usage event is not the client's
+	within   bool // an event longer than a buffer is under way
+	ending   bool // it is the terminal one
+	learning int  // events that are still looked at for the ids of objects
 }
+
+// learnEvents is in how many of its first events a stream names the objects that
+// it makes.
+const learnEvents = 8
 
 // passStream passes events as they come. The terminal event is held back until
 // the exchange's end is committed; without one, the connection's end is.
@@ -28,6 +35,9 @@ func (x *exchange) passStream(resp *http.Response) {
 	s := x.p.splitters.Get()
 	defer x.p.splitters.Put(s)
 	st := &stream{x: x, resp: resp, s: s, terminal: x.match.Op.Terminal, hold: x.end.UsageAdded}
+	if x.learns() {
+		st.learning = learnEvents
+	}
 	if x.write(nil) {
 		x.flush()
 	}
@@ -69,10 +79,18 @@ func (st *stream) pieces(now time.Time) (terminal []byte) {
 		if !ok {
 			break
 		}
+		if kind == capture.Fragment && !st.within {
+			st.within, st.ending = true, capture.IsTerminal(p, st.terminal)
+		}
 		if kind == capture.Event {
-			if st.terminal != "" && capture.IsTerminal(p, st.terminal) {
-				terminal = p
+			if st.ending || !st.within && capture.IsTerminal(p, st.terminal) {
+				terminal = p // of a long one, its last piece: without that it is none
 				break
+			}
+			st.within = false
+			if st.learning > 0 {
+				st.learning--
+				x.learnEvent(p)
 			}
 			if st.hold && capture.IsUsage(p) {
 				st.write(run)
@@ -131,7 +149,7 @@ func (st *stream) end(terminal []byte, eof bool) {
 func (st *stream) unended() {
 	x := st.x
 	rest := st.rest()
-	whole := st.terminal == "" || capture.IsTerminal(rest, st.terminal) || st.resp.StatusCode != http.StatusOK
+	whole := len(st.terminal) == 0 || st.ending || !st.within && capture.IsTerminal(rest, st.terminal) || st.resp.StatusCode != http.StatusOK
 	if !whole {
 		x.interrupted(io.ErrUnexpectedEOF)
 		x.cut = st.resp.ContentLength < 0 && len(st.resp.TransferEncoding) == 0 && st.resp.ProtoMajor == 1

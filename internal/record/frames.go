@@ -22,6 +22,8 @@ const (
 	tagStream
 	tagTraceParent
 	tagClientRequestID
+	tagSpooled
+	tagResource
 )
 
 // Append appends b's metadata to buf.
@@ -47,6 +49,8 @@ func (b *Begin) Append(buf []byte) []byte {
 	e.flag(tagStream, b.Stream)
 	e.text(tagTraceParent, b.TraceParent)
 	e.text(tagClientRequestID, b.ClientRequestID)
+	e.flag(tagSpooled, b.Spooled)
+	e.text(tagResource, b.Resource)
 	return e.b
 }
 
@@ -61,6 +65,7 @@ func ParseBegin(meta []byte) (Begin, error) {
 		tagAPIVersion: &b.APIVersion, tagDeployment: &b.Deployment,
 		tagSubscription: &b.Subscription, tagProduct: &b.Product,
 		tagTraceParent: &b.TraceParent, tagClientRequestID: &b.ClientRequestID,
+		tagResource: &b.Resource,
 	}
 	err := fields(meta, func(tag uint64, v []byte) error {
 		switch tag {
@@ -70,6 +75,8 @@ func ParseBegin(meta []byte) (Begin, error) {
 			b.RequestSize = num(v)
 		case tagStream:
 			b.Stream = num(v) != 0
+		case tagSpooled:
+			b.Spooled = num(v) != 0
 		case tagHeader:
 			h, err := header(v)
 			b.Headers = append(b.Headers, h)
@@ -108,6 +115,12 @@ const (
 	tagUsageAdded
 	tagLastError
 	tagOwnAnswer
+	tagSocket
+	tagRequestPayload
+	tagAnswerPayload
+	tagRequestTrailer
+	tagReceived
+	tagResponseTrailer
 )
 
 // Append appends n's metadata to buf.
@@ -149,6 +162,12 @@ func (n *End) Append(buf []byte) []byte {
 	e.num(tagResponseBytes, n.ResponseBytes)
 	e.flag(tagUsageAdded, n.UsageAdded)
 	e.flag(tagOwnAnswer, n.OwnAnswer)
+	e.flag(tagSocket, n.Socket)
+	e.payload(tagRequestPayload, n.Request)
+	e.payload(tagAnswerPayload, n.Answer)
+	e.headers(tagRequestTrailer, n.RequestTrailers)
+	e.num(tagReceived, n.Received)
+	e.headers(tagResponseTrailer, n.ResponseTrailers)
 	if l := n.LastError; l != nil {
 		e.item(tagLastError, func(in *encoder) {
 			in.num(1, int64(l.Elapsed))
@@ -217,6 +236,18 @@ func (n *End) set(tag uint64, v []byte) (err error) {
 		n.UsageAdded = num(v) != 0
 	case tagOwnAnswer:
 		n.OwnAnswer = num(v) != 0
+	case tagSocket:
+		n.Socket = num(v) != 0
+	case tagRequestPayload:
+		n.Request, err = parsePayload(v)
+	case tagAnswerPayload:
+		n.Answer, err = parsePayload(v)
+	case tagResponseTrailer:
+		n.ResponseTrailers, err = appendHeader(n.ResponseTrailers, v)
+	case tagReceived:
+		n.Received = num(v)
+	case tagRequestTrailer:
+		n.RequestTrailers, err = appendHeader(n.RequestTrailers, v)
 	case tagLastError:
 		n.LastError, err = parseLastError(v)
 	}

@@ -123,6 +123,8 @@ type Begin struct {
 	Stream           bool // the client asked for a stream
 	TraceParent      string
 	ClientRequestID  string
+	Spooled          bool   // the request's body is in the spool, not in the frame
+	Resource         string // the id of the stateful object that the path names
 }
 
 // Outcome says how an exchange ended.
@@ -167,6 +169,12 @@ type End struct {
 	OwnAnswer              bool          // the content is the gateway's own answer, not a backend's
 	UsageAdded             bool          // stream_options.include_usage was added upstream
 	LastError              *LastError
+	Socket                 bool     // the exchange became a WebSocket; the content is messages, see Message
+	Received               int64    // bytes of messages that a WebSocket's client sent
+	Request                *Payload // of a spooled request body
+	Answer                 *Payload // of an answer whose later part went to the spool
+	RequestTrailers        []Header // fields behind the request's body
+	ResponseTrailers       []Header // fields behind the answer's, as far as they had come
 }
 
 // Delivered is what is known when the last byte was handed to the client's
@@ -186,7 +194,20 @@ type Exchange struct {
 	Begin        Begin
 	End          *End
 	Delivered    *Delivered
-	RequestBody  []byte
-	ResponseBody []byte // the bytes of the answer as the backend sent them
+	RequestBody  []byte // as the client sent it, content coding undone; of a spooled one what its reader loaded
+	ResponseBody []byte // the bytes of the answer as the backend sent them; of a spooled one likewise
 	LastFrame    time.Time
+
+	// What the loader of spooled and multipart bodies adds. A multipart request's
+	// RequestBody is then Form.JSON.
+	Form *Form // of a multipart request; nil for any other
+	// Of spooled bodies what the loader found, where the end does not say it: the
+	// gateway was killed.
+	Request, Answer *Payload
+	// ResponseTail is the last bytes of an answer of which ResponseBody is only
+	// the beginning: usage tends to stand there.
+	ResponseTail []byte
+	// Condensed says that ResponseBody is what transcript.Condense made of a
+	// WebSocket's messages.
+	Condensed bool
 }

@@ -16,6 +16,7 @@ func sampleBegin() Begin {
 		Surface: "azure", Operation: "chatcompletions_create", SurfaceOperation: "ChatCompletions_Create",
 		APIVersion: "2024-10-21", Deployment: "gpt-4o", Subscription: "team-a", Product: "standard", Stream: true,
 		TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", ClientRequestID: "c1",
+		Spooled: true, Resource: "file-1",
 	}
 }
 
@@ -31,6 +32,8 @@ func sampleEnd() *End {
 		BackendTime: time.Second, FirstByte: 300 * time.Millisecond, FirstToken: 310 * time.Millisecond,
 		Events: 12, ResponseBytes: 4096, OwnAnswer: true, UsageAdded: true,
 		LastError: &LastError{Elapsed: time.Second, Message: "gone", Reason: "BackendConnectionFailure", Scope: "api", Section: "backend", Source: "forward-request"},
+		Socket:    true, Received: 77, Request: &Payload{Length: 1 << 30, SHA256: "ab"}, Answer: &Payload{Length: 2 << 20},
+		RequestTrailers: []Header{{"X-Checksum", "1"}}, ResponseTrailers: []Header{{"X-Cost", "2"}},
 	}
 }
 
@@ -149,7 +152,7 @@ func TestTables(t *testing.T) {
 			t.Errorf("path %v stands in %s, which is not stored", p.Keys, p.Column)
 		}
 	}
-	want := map[string]int{"ApiManagementGatewayLogs": 59, "ApiManagementGatewayLlmLog": 22}
+	want := map[string]int{"ApiManagementGatewayLogs": 59, "ApiManagementGatewayLlmLog": 22, "ApiManagementWebSocketConnectionLogs": 14}
 	for _, tab := range Tables() {
 		if n, ok := want[tab.Name]; ok && n != len(tab.Columns) {
 			t.Errorf("%s has %d columns, Azure's has %d", tab.Name, len(tab.Columns), n)

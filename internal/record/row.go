@@ -18,6 +18,8 @@ type Row struct {
 	ResponseHeaders        string
 	BackendRequestHeaders  string
 	BackendResponseHeaders string
+	RequestTrailers        string
+	ResponseTrailers       string
 	Labels                 string // JSON object of the request headers that the config names
 	RequestBody            string
 	ResponseBody           string // of the gateway's own answer; "" when it is the backend's
@@ -43,10 +45,23 @@ type Row struct {
 	TotalTokens      int64
 	CachedTokens     int64
 	ReasoningTokens  int64
-	ContentFilter    string // JSON object: prompt and choices
+	AudioTokens      int64   // of input and output
+	ImageTokens      int64   // of input and output
+	Images           int64   // that the answer has
+	AudioSeconds     float64 // of audio that was heard
+	Characters       int64   // of text that was spoken
+	ContentFilter    string  // JSON object: prompt and choices
 	ContentFiltered  bool
 	Errors           string // JSON array
 	StreamError      string // why the answer's stream could not be read whole
+
+	ModelCall       bool   // a model was asked, by this exchange itself
+	Socket          bool   // it is, or asked for, a WebSocket
+	ResourceType    string // of the object that was created or addressed
+	ResourceID      string
+	Files           string // JSON array: the files of a multipart request
+	RequestPayload  string // JSON object: where the request's body is, when not here
+	ResponsePayload string // likewise the answer's
 
 	// JSON values inside BackendResponseBody that queries reach for most, as
 	// compact JSON text, so that they need no parsing of bodies; see Paths.

@@ -4,10 +4,11 @@ package record
 type Table struct {
 	Name, Doc string
 	// PerMessage tables have a header row (SequenceNumber 0) for each exchange
-	// of a model operation, then a row for each chunk of its request's messages
-	// and of its answer's; other tables have one row an exchange.
-	PerMessage bool
-	Columns    []TableColumn
+	// of which IsModelCall holds, then a row for each chunk of its request's
+	// messages and of its answer's. PerEvent tables have a row for each event of a
+	// WebSocket's connection. Other tables have one row an exchange.
+	PerMessage, PerEvent bool
+	Columns              []TableColumn
 }
 
 // TableColumn is one column of a table. From names the stored column that it
@@ -28,7 +29,7 @@ const MessageChunk = 32 * 1024
 // Tables lists every table. Names, order and types of Azure's tables are those
 // of its reference pages (Microsoft Learn, Azure Monitor resource logs).
 func Tables() []Table {
-	return []Table{exchanges(), gatewayLogs(), gatewayLlmLog()}
+	return []Table{exchanges(), gatewayLogs(), gatewayLlmLog(), webSocketLogs()}
 }
 
 func exchanges() Table {
@@ -68,7 +69,7 @@ func gatewayLogs() Table {
 		{Name: "Errors", Type: Dynamic, From: "Errors"},
 		{Name: "_IsBillable", Type: String, Const: "false"},
 		{Name: "IsMasterTrace", Type: Bool, Const: "false"},
-		{Name: "IsRequestSuccess", Type: Bool, Doc: "Whether ResponseCode is 2xx or 3xx.", From: "ResponseCode"},
+		{Name: "IsRequestSuccess", Type: Bool, Doc: "Whether ResponseCode is 2xx or 3xx, or 101 (a WebSocket).", From: "ResponseCode"},
 		{Name: "IsTraceAllowed", Type: Bool, Const: "false"},
 		{Name: "IsTraceExpired", Type: Bool, Const: "false"},
 		{Name: "IsTraceRequested", Type: Bool, Const: "false"},
@@ -129,5 +130,32 @@ func gatewayLlmLog() Table {
 		{Name: "TimeGenerated", Type: Datetime, From: "TimeGenerated"},
 		{Name: "TotalTokens", Type: Int, From: "TotalTokens"},
 		{Name: "Type", Type: String, Const: "ApiManagementGatewayLlmLog"},
+	}}
+}
+
+// The values of EventName in ApiManagementWebSocketConnectionLogs. Microsoft's
+// reference says that the column names the event, and lists no values.
+const (
+	SocketOpened = "ConnectionOpened"
+	SocketFailed = "ConnectionError"
+	SocketClosed = "ConnectionClosed"
+)
+
+func webSocketLogs() Table {
+	return Table{Name: "ApiManagementWebSocketConnectionLogs", PerEvent: true, Doc: "Azure API Management's log of WebSocket connections: a row when one is opened, fails and is closed.", Columns: []TableColumn{
+		{Name: "_BilledSize", Type: Real},
+		{Name: "CorrelationId", Type: String, From: "CorrelationId"},
+		{Name: "Destination", Type: String, Doc: "The backend's URL.", From: "BackendUrl"},
+		{Name: "Error", Type: String, Doc: "Of a `" + SocketFailed + "` what went wrong."},
+		{Name: "EventName", Type: String, Doc: "`" + SocketOpened + "`, `" + SocketFailed + "` or `" + SocketClosed + "`; Microsoft's reference lists no values."},
+		{Name: "_IsBillable", Type: String, Const: "false"},
+		{Name: "Region", Type: String, From: "Region"},
+		{Name: "_ResourceId", Type: String, From: "Gateway"},
+		{Name: "Source", Type: String, Doc: "The caller's address.", From: "CallerIpAddress"},
+		{Name: "SourceSystem", Type: String, Const: "Weir"},
+		{Name: "_SubscriptionId", Type: String},
+		{Name: "TenantId", Type: String},
+		{Name: "TimeGenerated", Type: Datetime, Doc: "When the event was.", From: "TimeGenerated"},
+		{Name: "Type", Type: String, Const: "ApiManagementWebSocketConnectionLogs"},
 	}}
 }

@@ -5,7 +5,7 @@
 // # What always holds
 //
 //   - An exchange is emitted exactly once: when its delivered frame arrives, or
-//     a second after its end frame, or when its epoch closes.
+//     five seconds after its end frame, or when its epoch closes.
 //   - Its commit position is that of its end frame; of one that has none, the
 //     position after its epoch's last frame. It follows from the journal alone,
 //     so that it is the same at every reading.

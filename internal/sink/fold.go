@@ -11,8 +11,9 @@ import (
 )
 
 // deliveredWait is how long after its end frame an exchange waits for its
-// delivered frame.
-const deliveredWait = time.Second
+// delivered frame. Where that comes late the machine is busy; where it never
+// comes the gateway was killed or dropped it.
+const deliveredWait = 5 * time.Second
 
 // Fold puts frames together to exchanges. It is for one goroutine.
 type Fold struct {

@@ -104,11 +104,11 @@ func TestFold(t *testing.T) {
 		counts: Counts{Frames: 5, Emitted: 1},
 	}, {
 		name:   "it waits for delivered, and holds the watermark back",
-		frames: []string{"1 begin a q", "2 end a z", "3 begin b +1000"},
+		frames: []string{"1 begin a q", "2 end a z", "3 begin b +5000"},
 		mark:   "1/1 1/0", counts: Counts{Frames: 3, Open: 1},
 	}, {
-		name:   "a second is enough",
-		frames: []string{"1 begin a q", "2 end a z", "3 begin b +1001", "4 delivered a"},
+		name:   "five seconds are enough",
+		frames: []string{"1 begin a q", "2 end a z", "3 begin b +5001", "4 delivered a"},
 		want:   []string{"a@1/2 q>z"}, mark: "1/4 1/2",
 		counts: Counts{Frames: 4, Emitted: 1, Open: 1},
 	}, {

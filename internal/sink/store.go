@@ -53,5 +53,5 @@ func Size(r *record.Row) int {
 		len(r.BackendResponseHeaders) + len(r.Labels) + len(r.RequestBody) + len(r.ResponseBody) +
 		len(r.BackendRequestBody) + len(r.BackendResponseBody) + len(r.Attempts) + len(r.Prompt) +
 		len(r.Completion) + len(r.RequestMessages) + len(r.ResponseMessages) + len(r.Parameters) +
-		len(r.Metadata) + len(r.Usage) + len(r.ContentFilter) + len(r.Errors) + len(r.Begin.URL)
+		len(r.Metadata) + len(r.Usage) + len(r.ContentFilter) + len(r.Errors) + len(r.Files) + len(r.Begin.URL)
 }

@@ -66,23 +66,71 @@ func heading(b *strings.Builder, get func(string) any) {
 	line("caller", s("CallerIpAddress"), with("subscription", "ApimSubscriptionId"), with("product", "ProductId"), with("user", "EndUser"))
 	line("request", s("Method")+" "+s("Url"))
 	line("operation", s("OperationId"), with("deployment", "DeploymentName"), with("model", "ModelName"))
-	line("answer", s("ResponseCode"), with("backend", "BackendId"), with("finish", "FinishReason"), streamWord(get("IsStream")))
+	line("object", with(s("ResourceType"), "ResourceId"))
+	line("answer", s("ResponseCode"), with("backend", "BackendId"), with("finish", "FinishReason"), wayWord(get))
 	usage := fmt.Sprintf("%s prompt + %s answer = %s", s("PromptTokens"), s("CompletionTokens"), s("TotalTokens"))
 	if src := s("UsageSource"); src != "" {
+		if text(get("IsModelCall")) == "false" {
+			usage = dynamicText(get("Usage")) // which another call caused
+		}
 		line("tokens", usage, src)
 	}
+	line("also used", some(s("AudioTokens"), "audio tokens"), some(s("ImageTokens"), "image tokens"), some(s("Images"), "images"),
+		some(s("AudioSeconds"), "seconds of audio"), some(s("Characters"), "characters"))
 	line("time", s("TotalTime")+" ms in all", s("BackendTime")+" ms backend", firstToken(s("TimeToFirstToken")))
 	line("attempts", attempts(get("Attempts")))
 	line("metadata", dynamicText(get("Metadata")))
 	line("labels", dynamicText(get("Labels")))
 	line("trace", s("TraceParent"))
+	for _, f := range files(get("Files")) {
+		line("file", f)
+	}
+	line("request", payload(get("RequestPayload")))
+	line("answer", payload(get("ResponsePayload")))
 }
 
-func streamWord(v any) string {
-	if text(v) == "true" {
+// wayWord says how the answer came, when it was not at once.
+func wayWord(get func(string) any) string {
+	switch {
+	case text(get("IsWebSocket")) == "true":
+		return "WebSocket"
+	case text(get("IsStream")) == "true":
 		return "streamed"
 	}
 	return ""
+}
+
+// some is a number with its unit, "" when there is none of it.
+func some(number, unit string) string {
+	if number == "" || number == "0" {
+		return ""
+	}
+	return number + " " + unit
+}
+
+func files(v any) []string {
+	var fs []struct {
+		Field, Filename, ContentType, SHA256 string
+		Length                               int64
+	}
+	decode(v, &fs)
+	var out []string
+	for _, f := range fs {
+		out = append(out, safe(fmt.Sprintf("%s %s · %s · %d bytes · sha256 %s", f.Field, f.Filename, f.ContentType, f.Length, f.SHA256)))
+	}
+	return out
+}
+
+// payload says where a body is that is not in the row.
+func payload(v any) string {
+	var p struct {
+		Length int64
+		SHA256 string
+	}
+	if !decode(v, &p) || p.Length == 0 && p.SHA256 == "" {
+		return ""
+	}
+	return safe(fmt.Sprintf("in the payload store · %d bytes · sha256 %s", p.Length, p.SHA256))
 }
 
 func firstToken(ms string) string {
@@ -127,6 +175,7 @@ type message struct {
 	Name       string `json:"name"`
 	Content    any    `json:"content"`
 	Refusal    string `json:"refusal"`
+	Reasoning  string `json:"reasoning"`
 	ToolCallID string `json:"tool_call_id"`
 	ToolCalls  []struct {
 		ID       string `json:"id"`
@@ -152,13 +201,27 @@ func conversation(b *strings.Builder, get func(string) any) {
 		}
 		say(b, mark, m)
 	}
+	// What is no conversation shows its bodies; where only the answer lacks, the
+	// answer's, unless it is what a model made that no one reads.
+	failed := len(text(get("ResponseCode"))) == 3 && text(get("ResponseCode")) >= "400"
 	if len(asked)+len(answered) == 0 {
-		for _, part := range [][2]string{{"request body", "RequestBody"}, {"response body", "ResponseBody"}} {
-			if t := text(get(part[1])); t != "" {
-				fmt.Fprintf(b, "\n── %s ──\n%s\n", part[0], safeLines(t))
-			}
-		}
+		section(b, "request body", get("RequestBody"))
 	}
+	if len(answered) == 0 && (len(asked) == 0 || failed || text(get("IsModelCall")) == "false") {
+		section(b, "response body", get("ResponseBody"))
+	}
+}
+
+// section writes a body; of one that is no text, how large it is.
+func section(b *strings.Builder, name string, body any) {
+	t := text(body)
+	if t == "" {
+		return
+	}
+	if coded, is := strings.CutPrefix(t, "data:application/octet-stream;base64,"); is {
+		t = fmt.Sprintf("[%d bytes that are no text]", len(coded)/4*3-strings.Count(coded, "="))
+	}
+	fmt.Fprintf(b, "\n── %s ──\n%s\n", name, safeLines(t))
 }
 
 func say(b *strings.Builder, mark string, m message) {
@@ -170,6 +233,9 @@ func say(b *strings.Builder, mark string, m message) {
 		who += " " + m.ToolCallID
 	}
 	fmt.Fprintf(b, "\n── %s%s ──\n", mark, safe(who))
+	if m.Reasoning != "" {
+		fmt.Fprintln(b, "[reasons] "+safeLines(m.Reasoning))
+	}
 	if t := contentText(m.Content); t != "" {
 		fmt.Fprintln(b, safeLines(t))
 	}

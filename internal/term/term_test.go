@@ -180,6 +180,52 @@ the backend's stream ended (BackendConnectionFailure, backend)
 	}
 }
 
+// TestShowKinds: what is no chat is shown by what there is of it.
+func TestShowKinds(t *testing.T) {
+	id := "019ab0c2-7d1e-7c3a-9a55-0f6f1f0e8d11"
+	for _, c := range []struct {
+		name string
+		row  map[string]any
+		want []string
+		not  string
+	}{
+		{"upload", map[string]any{
+			"OperationId": "files_upload", "IsModelCall": false, "ResourceType": "file", "ResourceId": "file-1", "ResponseCode": json.Number("201"), "Prompt": "purpose: batch",
+			"Files":          `[{"field":"file","filename":"a.jsonl","contentType":"text/jsonl","length":7,"sha256":"ab","index":0}]`,
+			"RequestPayload": map[string]any{"id": id, "side": "request", "length": json.Number("9000"), "sha256": "cd"},
+			"ResponseBody":   `{"id":"file-1"}`,
+		}, []string{"  object       file file-1\n", "  file         file a.jsonl · text/jsonl · 7 bytes · sha256 ab\n", "  request      in the payload store · 9000 bytes · sha256 cd\n",
+			"── prompt ──\npurpose: batch\n", "── response body ──\n{\"id\":\"file-1\"}\n"}, "tokens"},
+		{"realtime", map[string]any{
+			"IsModelCall": true, "IsWebSocket": true, "IsStream": true, "ResponseCode": json.Number("101"), "AudioTokens": json.Number("21"), "AudioSeconds": json.Number("0"), "Files": nil,
+			"RequestMessages": `[{"role":"user","content":"hi"}]`, "ResponseMessages": `[{"role":"assistant","content":"","reasoning":"hm"},{"role":"assistant","content":"ho"}]`, "ResponseBody": "{}",
+		}, []string{"  answer       101 · WebSocket\n", "  also used    21 audio tokens\n", "── answer 1 assistant ──\n[reasons] hm\n", "── answer 2 assistant ──\nho\n"}, "response body"},
+		{"speech", map[string]any{"IsModelCall": true, "ResponseCode": json.Number("200"), "Characters": json.Number("3"), "RequestMessages": `[{"role":"user","content":"hi"}]`, "ResponseBody": "data:application/octet-stream;base64,AAE="},
+			[]string{"  also used    3 characters\n"}, "response body"},
+		{"content", map[string]any{"IsModelCall": false, "ResponseCode": json.Number("200"), "ResponseBody": "data:application/octet-stream;base64,AAE="}, []string{"── response body ──\n[2 bytes that are no text]\n"}, "base64"},
+		{"refused", map[string]any{"IsModelCall": true, "ResponseCode": json.Number("400"), "RequestMessages": `[{"role":"user","content":"hi"}]`, "ResponseBody": "no"}, []string{"── response body ──\nno\n"}, "payload"},
+		{"reported", map[string]any{"IsModelCall": false, "PromptTokens": json.Number("0"), "Usage": map[string]any{"total_tokens": json.Number("9")}, "UsageSource": "backend"}, []string{"  tokens       {\"total_tokens\":9} · backend\n"}, "prompt"},
+	} {
+		tab := &Table{Columns: []Column{{Name: "CorrelationId"}}, Rows: [][]any{{id}}}
+		for name, v := range c.row {
+			tab.Columns = append(tab.Columns, Column{Name: name})
+			tab.Rows[0] = append(tab.Rows[0], v)
+		}
+		var b strings.Builder
+		if err := Show(t.Context(), &answers{tables: []*Table{tab}}, &b, id); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range c.want {
+			if !strings.Contains(b.String(), want) {
+				t.Errorf("%s: %q is not in\n%s", c.name, want, b.String())
+			}
+		}
+		if strings.Contains(b.String(), c.not) {
+			t.Errorf("%s: %q is in\n%s", c.name, c.not, b.String())
+		}
+	}
+}
+
 func TestClient(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var req struct{ CSL string }

@@ -55,6 +55,25 @@ func BenchmarkStreamAzure(b *testing.B) {
 	bench(b, benchExchange(true, benchRequest(`,"stream":true`), benchStream(`,"logprobs":null,"finish_reason":null,"content_filter_results":{"hate":{"filtered":false,"severity":"safe"},"self_harm":{"filtered":false,"severity":"safe"},"sexual":{"filtered":false,"severity":"safe"},"violence":{"filtered":false,"severity":"safe"}}`)))
 }
 
+// BenchmarkResponses reads a response that is streamed in 100 pieces.
+func BenchmarkResponses(b *testing.B) {
+	var s strings.Builder
+	event := func(kind, members string) {
+		fmt.Fprintf(&s, "event: %s\ndata: {\"type\":%q,\"sequence_number\":1%s}\n\n", kind, kind, members)
+	}
+	event("response.created", `,"response":{"id":"resp_1","object":"response","status":"in_progress","model":"gpt-4.1","output":[]}`)
+	event("response.output_item.added", `,"output_index":0,"item":{"id":"msg_1","type":"message","role":"assistant","content":[]}`)
+	event("response.content_part.added", `,"item_id":"msg_1","output_index":0,"content_index":0,"part":{"type":"output_text","text":"","annotations":[]}`)
+	for range 100 {
+		event("response.output_text.delta", `,"item_id":"msg_1","output_index":0,"content_index":0,"delta":" token","logprobs":[]`)
+	}
+	event("response.completed", `,"response":{"id":"resp_1","object":"response","status":"completed","model":"gpt-4.1","output":[{"id":"msg_1","type":"message","role":"assistant","content":[{"type":"output_text","text":"`+
+		strings.Repeat(" token", 100)+`","annotations":[]}]}],"usage":{"input_tokens":300,"output_tokens":100,"total_tokens":400}}`)
+	x := benchExchange(true, []byte(`{"model":"gpt-4.1","input":"Why is the sky blue?","stream":true}`), s.String())
+	x.Begin.URL = "/v1/responses"
+	benchDialect(b, x, Responses)
+}
+
 func benchStream(choice string) string {
 	var s strings.Builder
 	event := func(choices, usage string) {
@@ -67,11 +86,13 @@ func benchStream(choice string) string {
 	return s.String() + "data: [DONE]\n\n"
 }
 
-func bench(b *testing.B, x *record.Exchange) {
+func bench(b *testing.B, x *record.Exchange) { benchDialect(b, x, Chat) }
+
+func benchDialect(b *testing.B, x *record.Exchange, dialect string) {
 	b.SetBytes(int64(len(x.RequestBody) + len(x.ResponseBody)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if r := Read(x, Chat, none, map[string]string{"x-team": "Team"}); r.UsageSource != fromBackend {
+		if r := Read(x, dialect, none, map[string]string{"x-team": "Team"}); r.UsageSource != fromBackend {
 			b.Fatal("not read")
 		}
 	}

@@ -149,11 +149,15 @@ func (m *message) calls() iter.Seq[call] {
 
 // partNames is what stands in a text for a content part that is none.
 var partNames = map[string]string{
-	"image_url":   "[image]",
-	"input_image": "[image]",
-	"input_audio": "[audio]",
-	"file":        "[file]",
-	"input_file":  "[file]",
+	"image_url":    "[image]",
+	"input_image":  "[image]",
+	"output_image": "[image]",
+	"image_file":   "[image]",
+	"input_audio":  "[audio]",
+	"output_audio": "[audio]",
+	"audio":        "[audio]",
+	"file":         "[file]",
+	"input_file":   "[file]",
 }
 
 // contentText gives the text of a message's content: a string, or parts, of which
@@ -176,13 +180,17 @@ func partText(part string) string {
 		return text(part)
 	}
 	kind := text(get(part, "type"))
-	if name, ok := partNames[kind]; ok {
-		return name
-	}
-	for _, member := range []string{"text", "refusal"} {
-		if v := get(part, member); isString(v) {
+	for _, member := range []string{"text", "refusal", "transcript"} {
+		v := get(part, member)
+		if isObject(v) {
+			v = get(v, "value") // in threads
+		}
+		if isString(v) && (kind == "" || v != `""` || partNames[kind] == "") {
 			return text(v)
 		}
+	}
+	if name, ok := partNames[kind]; ok {
+		return name
 	}
 	if kind == "" {
 		return ""
@@ -234,4 +242,12 @@ func readChoice(raw string, at int) choice {
 		}
 	}
 	return c
+}
+
+// storedOutput reads a chat completion that was kept, or a list of its messages.
+func storedOutput(ans string) []choice {
+	if get(ans, "choices") != "" {
+		return chatOutput(ans)
+	}
+	return messagesOutput(ans)
 }

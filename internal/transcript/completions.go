@@ -69,6 +69,30 @@ func promptInput(member string) func(req string) input {
 	}
 }
 
+// embeddingInput reads the input of embeddings: of texts and tokens as any other,
+// or pictures with the texts that go with them (Azure AI Model Inference, image
+// embeddings).
+func embeddingInput(req string) input {
+	value := get(req, "input")
+	for first := range elements(value) {
+		if !isObject(first) {
+			break
+		}
+		b := []byte{'['}
+		var paragraphs []string
+		for raw := range elements(value) {
+			b = append(append(appendElement(b, `{"role":"user","content":`), compact(raw)...), '}')
+			said := text(get(raw, "text"))
+			if said == "" {
+				said = partNames["image_url"]
+			}
+			paragraphs = append(paragraphs, said)
+		}
+		return input{messages: string(append(b, ']')), prompt: strings.Join(paragraphs, "\n\n")}
+	}
+	return promptInput("input")(req)
+}
+
 // inputs ranges over the inputs of a value: itself, or its elements when these
 // are inputs each.
 func inputs(value string) iter.Seq[string] {

@@ -111,17 +111,27 @@ func messageCost(raw string, f family, c *counter) int {
 	}
 	n += c.text(text(m.content))
 	for part := range elements(m.content) {
-		switch text(get(part, "type")) {
-		case "image_url":
-			n += imageCost(get(part, "image_url"), f)
-		case "input_audio":
-			n += audioCost(get(part, "input_audio"))
-		case "file":
-		default:
+		if media, is := partCost(part, f); is {
+			n += media
+		} else {
 			n += c.text(partText(part))
 		}
 	}
 	return n
+}
+
+// partCost estimates a part of a content that is no text; a file costs nothing
+// that could be told.
+func partCost(part string, f family) (n int, is bool) {
+	switch text(get(part, "type")) {
+	case "image_url", "input_image":
+		return imageCost(get(part, "image_url"), f), true
+	case "input_audio":
+		return audioCost(get(part, "input_audio")), true
+	case "file", "input_file":
+		return 0, true
+	}
+	return 0, false
 }
 
 // toolCost counts a function's definition as the cookbook's num_tokens_for_tools

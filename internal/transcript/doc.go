@@ -15,12 +15,39 @@
 //	data: {"choices":[],"usage":{…}}
 //	→ {"choices":[{"index":0,"message":{"role":"assistant","content":"Hello"}}],"usage":{…}}
 //
+// Where events have types, as those of responses, assistants, images and audio, a
+// second table says what each type does to the object: which of its members goes
+// to which place (see typed). Such a stream often ends with the object whole; the
+// pieces before it make the same, as far as they came. Events of types that are
+// not known are kept, too, in the member "events".
+//
+// # WebSockets
+//
+// The record of a realtime session is its messages of both directions (see
+// [record.Message]). The row has the client's events as an array, and the server's
+// in an object that says what the session was (realtime.go).
+//
+// # Bodies elsewhere
+//
+// Of a multipart request the row has what [ReadForm] makes of it: the fields, and
+// of each file its name, length and digest. Of a body that is in the payload store
+// it has a reference, {"payload":{"id","side","length","sha256"}}, before which
+// stand the id, model, object and usage of an answer. All else is read out of what
+// of the body was loaded; usage that may stand where it was not is left unknown
+// rather than estimated.
+//
+// # Calls and reports
+//
+// A call that asks a model (IsModelCall) fills the columns of tokens. What a call
+// only reports, such as the usage of a response that is fetched again, stands in
+// Usage alone, so that sums over rows count each token once.
+//
 // # Parameters
 //
 // A request's parameters are its members less its content: of chat messages and
-// prediction, of completions prompt and suffix, of embeddings input. Of tools and
-// functions the names stay and the definitions go. What has a column of its own
-// besides (user, metadata) stays.
+// prediction, of completions prompt and suffix, of embeddings input, and so on:
+// dialect.content lists them. Of tools and functions the names stay and the
+// definitions go. What has a column of its own besides (user, metadata) stays.
 //
 // # What always holds
 //
@@ -33,7 +60,7 @@
 //     one counts.
 //   - Tokens are the backend's whenever it gave any. Else they are counted and
 //     marked so, in the row and in a reconstructed body alike; a plain body is
-//     never altered.
+//     never altered, save that keys which an answer makes for a client are masked.
 //   - A stream cut short at any byte gives a prefix of the text that the whole
 //     one gives.
 //

@@ -6,11 +6,14 @@ import (
 	"weir/internal/record"
 )
 
-// answerErrors gives the errors that an answer reports, raw: its "error", or the
-// whole object where the form is another and the status says that it is one.
+// answerErrors gives the errors that an answer reports, raw: its "error" (of a
+// run its "last_error"), or the whole object where the form is another and the
+// status says that it is one.
 func answerErrors(ans string, status int) []string {
-	if fault := get(ans, "error"); !isNothing(fault) {
-		return []string{compact(fault)}
+	for k, v := range members(ans) {
+		if (k == "error" || k == "last_error") && !isEmpty(v) {
+			return []string{compact(v)}
+		}
 	}
 	if status >= 400 && ans != "" {
 		return []string{compact(ans)}
@@ -39,4 +42,18 @@ func errorArray(faults []string, decided *record.LastError) string {
 		b = append(b, '}')
 	}
 	return string(append(b, ']'))
+}
+
+// isEmpty reports whether a raw value says nothing: it is missing, null, or an
+// object of nothing else, as a job that has not failed has it.
+func isEmpty(raw string) bool {
+	if !isObject(raw) {
+		return isNothing(raw)
+	}
+	for _, v := range members(raw) {
+		if !isNothing(v) {
+			return false
+		}
+	}
+	return true
 }

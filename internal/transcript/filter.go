@@ -1,6 +1,10 @@
 package transcript
 
-import "weir/internal/record"
+import (
+	"strconv"
+
+	"weir/internal/record"
+)
 
 // Azure's content filter annotates prompts and choices (Azure OpenAI, "Content
 // filter annotations"): categories with {"filtered","severity"}, detections with
@@ -26,7 +30,8 @@ var offsetsRule = rule{name: "content_filter_offsets", op: fields, kids: []rule{
 // filters fills what the content filter said of an answer and its choices, or,
 // when it refused the prompt, in the error: on the wire innererror and
 // content_filter_result, in the specification inner_error and
-// content_filter_results.
+// content_filter_results. A response has them in content_filters, of prompt and
+// answer alike.
 func filters(r *record.Row, ans string, choices []choice) {
 	prompt, fault := "", ""
 	for k, v := range members(ans) {
@@ -35,8 +40,18 @@ func filters(r *record.Row, ans string, choices []choice) {
 			if isArray(v) {
 				prompt = v
 			}
+		case "content_filters":
+			var said []choice
+			if prompt, said = responseFilters(v); len(said) > 0 {
+				choices = said
+			}
 		case "error":
 			fault = v
+		}
+	}
+	for _, c := range choices {
+		if prompt == "" && isObject(c.prompt) {
+			prompt = `[{"prompt_index":0,"content_filter_results":` + c.prompt + `}]`
 		}
 	}
 	if prompt == "" {
@@ -68,6 +83,28 @@ func filters(r *record.Row, ans string, choices []choice) {
 	if len(out) > 1 {
 		r.ContentFilter = string(append(out, '}'))
 	}
+}
+
+// responseFilters reads the content_filters of a response: an array of the
+// prompt's, and choices that have nothing but a filter.
+func responseFilters(raw string) (prompt string, said []choice) {
+	b := []byte{'['}
+	for f := range elements(raw) {
+		results := get(f, "content_filter_results")
+		if !isObject(results) {
+			continue
+		}
+		if text(get(f, "source_type")) != "prompt" {
+			said = append(said, choice{index: strconv.Itoa(len(said)), filter: results, offsets: get(f, "content_filter_offsets")})
+			continue
+		}
+		b = strconv.AppendInt(appendName(appendElement(b, "{"), "prompt_index"), 0, 10)
+		b = append(append(appendName(b, "content_filter_results"), compact(results)...), '}')
+	}
+	if len(b) > 1 {
+		prompt = string(append(b, ']'))
+	}
+	return prompt, said
 }
 
 // refusedPrompt finds the filter's results in an error; "" without.

@@ -13,11 +13,13 @@ type op int
 const (
 	last   op = iota // the last value counts; null and "" take back no other
 	join             // strings are joined, and so are the elements of arrays
+	join64           // as join, of strings that are base64 each
 	fields           // of objects, each member on its own, by rule.kids
 	items            // of arrays, elements with the same index, by rule.kids; in order of index
 	fixed            // what is written is rule.unset, whatever the events say
 	drop             // is not written
 	apart            // as last, but written by another hand
+	spread           // as last, and its members are written as the parent's, but usage
 	either           // true when it ever was
 	worst            // the gravest of the content filter's severities
 	least            // the smallest number
@@ -60,6 +62,7 @@ type node struct {
 	raw   string // the last value that counted
 	built []byte // by join: the inside of the string or array
 	array bool   // built is of an array
+	item  bool   // an element of an array, by whose rule it is made
 	kids  []node // members in the order to write, or items by index
 	index int64  // of an item
 	hint  int    // where in kids the next member is likely to stand
@@ -73,6 +76,7 @@ func newNode(r *rule, name string) node {
 }
 
 func (n *node) openMembers() {
+	n.hint = 0
 	n.kids = make([]node, len(n.rule.kids), len(n.rule.kids)+4)
 	for i := range n.rule.kids {
 		r := &n.rule.kids[i]
@@ -139,7 +143,7 @@ func (n *node) readItems(s string, i int) int {
 	n.raw = "[]"
 	at := int64(0)
 	for i = space(s, i+1); s[i] != ']'; at++ {
-		if item := n.item(s[i:], at); item != nil {
+		if item := n.itemOf(s[i:], at); item != nil {
 			i = item.readMembers(s, i)
 		} else {
 			i = skip(s, i)
@@ -153,10 +157,10 @@ func (n *node) readItems(s string, i int) int {
 
 // add folds in a value that has no members or items of its own to fold.
 func (n *node) add(raw string) {
-	takes := !n.seen || n.raw == "null" // else it depends on op
+	takes := !n.seen || n.raw == "" || n.raw == "null" // else it depends on op
 	n.seen = true
 	switch n.rule.op {
-	case join:
+	case join, join64:
 		n.join(raw)
 		return
 	case either:
@@ -218,11 +222,11 @@ func (n *node) kid(name string) *node {
 	return &n.kids[len(n.kids)-1]
 }
 
-// item gives the item that element, the at-th of its array, belongs to; what
+// itemOf gives the item that element, the at-th of its array, belongs to; what
 // follows the element may follow in the text. Some
 // backends leave the index out: then an id that is new begins an item, and what
 // has none goes on with the last one. It gives nil for what is no item.
-func (n *node) item(element string, at int64) *node {
+func (n *node) itemOf(element string, at int64) *node {
 	if !isObject(element) {
 		return nil
 	}
@@ -235,6 +239,12 @@ func (n *node) item(element string, at int64) *node {
 			index++
 		}
 	}
+	return n.itemAt(index)
+}
+
+// itemAt gives the item of that index, a new one when there is none; nil when
+// there are too many.
+func (n *node) itemAt(index int64) *node {
 	i, found := slices.BinarySearchFunc(n.kids, index, func(k node, index int64) int {
 		return cmp.Compare(k.index, index)
 	})
@@ -243,7 +253,7 @@ func (n *node) item(element string, at int64) *node {
 			return nil
 		}
 		kid := newNode(n.rule, "")
-		kid.index = index
+		kid.item, kid.index = true, index
 		n.kids = slices.Insert(n.kids, i, kid)
 	}
 	return &n.kids[i]
@@ -270,17 +280,27 @@ func (n *node) append(b []byte) []byte {
 	case n.rule.op == items && len(n.kids) > 0:
 		b = append(b, '[')
 		for i := range n.kids {
-			b = n.kids[i].appendMembers(appendElement(b, ""))
+			b = n.kids[i].appendItem(appendElement(b, ""))
 		}
 		return append(b, ']')
 	case n.rule.op == fields && n.kids != nil:
 		return n.appendMembers(b)
 	case n.array:
 		return append(b, compact("["+string(n.built)+"]")...)
+	case n.rule.op == join64 && len(n.built) > 0:
+		return append(append(append(b, '"'), joined64(n.built)...), '"')
 	case len(n.built) > 0:
 		return append(append(append(b, '"'), whole(n.built)...), '"')
 	}
 	return append(b, compact(n.raw)...)
+}
+
+// appendItem writes an item: its members, or all of it where it came whole.
+func (n *node) appendItem(b []byte) []byte {
+	if n.kids == nil {
+		return append(b, compact(n.raw)...)
+	}
+	return n.appendMembers(b)
 }
 
 func (n *node) appendMembers(b []byte) []byte {
@@ -288,6 +308,8 @@ func (n *node) appendMembers(b []byte) []byte {
 	for i := range n.kids {
 		kid := &n.kids[i]
 		switch r := kid.rule; {
+		case r.op == spread:
+			b = appendWithout(b, cmp.Or(kid.raw, r.unset), "usage")
 		case r.op == drop || r.op == apart || !kid.seen && r.unset == "":
 		case len(kid.built) == 0 && slices.ContainsFunc(r.nullBy, n.has):
 			b = append(appendName(b, kid.name), "null"...)

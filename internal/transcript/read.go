@@ -7,6 +7,18 @@ import (
 	"weir/internal/record"
 )
 
+// reader reads one exchange into its row.
+type reader struct {
+	*record.Row
+	x       *record.Exchange
+	d       *dialect
+	count   func(model, text string) int
+	req     string // the request as a raw object, "" when it is none
+	ans     string // the answer likewise, as far as it can be read
+	partial bool   // not all of the answer was loaded
+	folded  bool   // the answer was a stream, of which a body was made
+}
+
 // Read makes the row of an exchange. dialect is one of this package's constants
 // or "". count counts the tokens of a text for a model; it is asked only where
 // the backend gave no usage. labels maps names of request headers, in any case,
@@ -16,31 +28,36 @@ import (
 // what its answer is is told by its bytes.
 //
 // Tokens are estimated when an operation of a model was answered with success, or
-// began to be, and no usage came; not for errors, nor where no answer began.
+// began to be, and no usage came; not for errors, nor where no answer began, nor
+// where not all of it was loaded.
 func Read(x *record.Exchange, dialect string, count func(model, text string) int, labels map[string]string) *record.Row {
-	r := &record.Row{ID: x.ID, Epoch: x.Epoch, Seq: x.Seq, Begin: x.Begin}
-	timing(r, x)
-	headers(r, labels)
-	d := dialectOf(dialect)
-
-	cut := r.Outcome != record.Completed
-	sent := newBody(x.RequestBody, r.Begin.Headers, cut)
-	r.RequestBody = sent.kept
-	if edited := edited(x.RequestBody, r.End.Edits); edited != nil {
-		r.BackendRequestBody = newBody(edited, r.Begin.Headers, cut).kept
+	r := &reader{
+		Row: &record.Row{ID: x.ID, Epoch: x.Epoch, Seq: x.Seq, Begin: x.Begin},
+		x:   x, d: dialectOf(dialect), count: count,
 	}
-	req, whole := object(sent.read)
-	if !whole {
-		req = ""
+	r.timing()
+	r.headers(labels)
+	r.ModelCall = r.d.asked(&r.Begin)
+	r.Socket = r.End.Socket || r.d.socket
+	r.payloads()
+	if r.End.Socket || r.d.socket && x.End == nil {
+		r.messages()
+	} else {
+		r.request()
+		r.answer()
 	}
-	readRequest(r, d, req)
-	readAnswer(r, d, req, x, count)
-	clean(r)
-	return r
+	resource(r.Row, r.d, r.ans)
+	if r.ModelCall && r.Begin.Deployment == "" && !r.End.OwnAnswer {
+		r.Begin.Deployment = requestModel(r.Row, r.req)
+	}
+	r.refer()
+	clean(r.Row)
+	return r.Row
 }
 
 // timing fills what x says of how and when it ended.
-func timing(r *record.Row, x *record.Exchange) {
+func (r *reader) timing() {
+	x := r.x
 	r.End = record.End{Time: x.LastFrame, Outcome: record.Interrupted}
 	if x.End != nil {
 		r.End = *x.End
@@ -54,25 +71,47 @@ func timing(r *record.Row, x *record.Exchange) {
 	r.TotalTime = max(0, until.Sub(r.Begin.Time))
 }
 
-func headers(r *record.Row, labels map[string]string) {
+func (r *reader) headers(labels map[string]string) {
 	r.RequestHeaders = headerObject(r.Begin.Headers)
 	r.ResponseHeaders = headerObject(r.End.ResponseHeaders)
 	r.BackendRequestHeaders = headerObject(r.End.BackendRequestHeaders)
 	r.BackendResponseHeaders = headerObject(r.End.BackendResponseHeaders)
+	r.RequestTrailers = headerObject(r.End.RequestTrailers)
+	r.ResponseTrailers = headerObject(r.End.ResponseTrailers)
 	r.Labels = labelObject(r.Begin.Headers, labels)
 	r.Attempts = attemptArray(r.End.Attempts)
 }
 
-// readRequest fills what the request says. req is a raw object, or "".
-func readRequest(r *record.Row, d *dialect, req string) {
-	if req == "" || !d.answers() {
+// request fills what the request is and says. Of one that was not loaded whole
+// as much is read as there is; any other must be right, or it was not passed on.
+func (r *reader) request() {
+	cut := r.Outcome != record.Completed || r.RequestPayload != ""
+	sent := newBody(r.x.RequestBody, r.Begin.Headers, cut)
+	r.RequestBody = sent.kept
+	if r.x.Form != nil {
+		r.Files = fileArray(r.x.Form.Files)
+	} else if edited := edited(r.x.RequestBody, r.End.Edits); edited != nil && r.RequestPayload == "" {
+		r.BackendRequestBody = newBody(edited, r.Begin.Headers, cut).kept
+	}
+	req, whole := object(sent.read)
+	if !whole && r.RequestPayload == "" || r.d.name == "" {
 		return
 	}
-	in := d.input(req)
-	r.RequestMessages, r.Prompt = in.messages, in.prompt
+	r.req = req
+	r.readRequest()
+}
+
+func (r *reader) readRequest() {
+	if r.req == "" {
+		return
+	}
+	if r.d.input != nil {
+		in := r.d.input(r.req)
+		r.RequestMessages, r.Prompt = in.messages, in.prompt
+	}
 	b := []byte{'{'}
 	safety := ""
-	for k, v := range members(req) {
+	for k, v := range members(r.req) {
 		switch k {
 		case "metadata":
 			if isObject(v) {
@@ -82,10 +121,15 @@ func readRequest(r *record.Row, d *dialect, req string) {
 			r.EndUser = text(v)
 		case "safety_identifier":
 			safety = text(v)
+		case "stream", "stream_format":
+			// A form says it where the gateway need not have looked; speech in
+			// words of its own.
+			asked := v == "true" || text(v) == "true" || text(v) == "sse"
+			r.Begin.Stream = r.Begin.Stream || asked && r.d.streams()
 		}
 		switch {
-		case slices.Contains(d.content, k):
-		case slices.Contains(d.named, k):
+		case slices.Contains(r.d.content, k):
+		case slices.Contains(r.d.named, k):
 			b = appendNames(appendName(b, k), v)
 		default:
 			b = append(appendName(b, k), compact(v)...)
@@ -117,47 +161,66 @@ func appendNames(b []byte, definitions string) []byte {
 	return append(b, ']')
 }
 
-// readAnswer fills what the answer says.
-func readAnswer(r *record.Row, d *dialect, req string, x *record.Exchange, count func(model, text string) int) {
+// answer fills what the answer is and says.
+func (r *reader) answer() {
 	var coded []record.Header // nil when nothing is known of them
-	if x.End != nil {
+	if r.x.End != nil {
 		coded = r.End.BackendResponseHeaders
 		if r.End.OwnAnswer || coded == nil {
 			coded = append([]record.Header{}, r.End.ResponseHeaders...)
 		}
 	}
-	got := newBody(x.ResponseBody, coded, r.Outcome != record.Completed)
+	got := newBody(r.x.ResponseBody, coded, r.Outcome != record.Completed || r.partial)
+	if r.d.secret {
+		got = got.mask()
+	}
 	if r.End.OwnAnswer {
-		r.ResponseBody = got.kept
-		var faults []string
-		if r.End.LastError == nil {
-			ans, _ := object(got.read)
-			faults = answerErrors(ans, r.End.Status)
-		}
-		r.Errors = errorArray(faults, r.End.LastError)
+		r.ownAnswer(got)
 		return
 	}
-	if x.End == nil {
+	if r.x.End == nil {
 		r.End.Streamed = looksStreamed(got.read)
 	}
-	if d.events != nil && r.End.Streamed && (looksStreamed(got.read) || got.read == "" && succeeded(r)) {
-		readStream(r, d, req, got, count)
+	if r.d.streams() && r.End.Streamed && (looksStreamed(got.read) || got.read == "" && succeeded(r.Row)) {
+		r.stream(got)
 		return
 	}
 	r.BackendResponseBody = got.kept
 	ans, whole := object(got.read)
-	readObject(r, d, req, ans, whole, get(ans, "usage"), count)
-	r.Errors = errorArray(answerErrors(ans, r.End.BackendStatus), r.End.LastError)
+	if ans == "" && r.d.plain != nil && succeeded(r.Row) && strings.Trim(got.read, " \r\n") != "" {
+		ans = r.d.plain(got.read)
+	}
+	r.ans = r.fromTail(ans)
+	r.object(whole, get(r.ans, "usage"))
+	r.Errors = errorArray(answerErrors(r.ans, r.End.BackendStatus), r.End.LastError)
 	if whole && got.kept == got.read {
-		extract(r, ans)
+		extract(r.Row, ans)
 	}
 }
 
-// readStream fills what a streamed answer says, and reconstructs its body.
-func readStream(r *record.Row, d *dialect, req string, got body, count func(model, text string) int) {
-	f := fold(d, got.read)
-	r.StreamError = f.reason
-	readObject(r, d, req, f.body, true, f.usage, count)
+func (r *reader) ownAnswer(got body) {
+	r.ResponseBody = got.kept
+	var faults []string
+	if r.End.LastError == nil {
+		ans, _ := object(got.read)
+		faults = answerErrors(ans, r.End.Status)
+	}
+	r.Errors = errorArray(faults, r.End.LastError)
+}
+
+// stream fills what a streamed answer says, and reconstructs its body.
+func (r *reader) stream(got body) {
+	f := fold(r.d, got.read)
+	r.ans = f.body
+	if r.partial {
+		r.ans = r.fromTail(f.body)
+		if isNothing(f.usage) {
+			f.usage = get(r.ans, "usage")
+		}
+	} else {
+		r.StreamError = f.reason
+	}
+	r.object(true, f.usage)
 	switch {
 	case r.Usage != "":
 		f.usage = r.Usage
@@ -165,6 +228,9 @@ func readStream(r *record.Row, d *dialect, req string, got body, count func(mode
 		f.usage = compact(f.usage)
 	default:
 		f.usage = ""
+	}
+	if len(f.errors) == 0 && f.body != "" {
+		f.errors = answerErrors(f.body, 0)
 	}
 	r.Errors = errorArray(f.errors, r.End.LastError)
 	if f.body == "" {
@@ -175,31 +241,48 @@ func readStream(r *record.Row, d *dialect, req string, got body, count func(mode
 	if f.usage != "" {
 		r.BackendResponseBody = f.body[:len(f.body)-1] + `,"usage":` + f.usage + "}"
 	}
-	extract(r, r.BackendResponseBody)
+	r.ans, r.folded = r.BackendResponseBody, true
+	extract(r.Row, r.BackendResponseBody)
 }
 
-// readObject fills what an answer says that is one object. ans is raw, "" when
-// nothing could be read; usage is the backend's, raw.
-func readObject(r *record.Row, d *dialect, req, ans string, whole bool, usage string, count func(model, text string) int) {
+// object fills what an answer says that is one object, r.ans, or "" when nothing
+// could be read; usage is the backend's, raw.
+func (r *reader) object(whole bool, usage string) {
 	var choices []choice
-	if d.output != nil {
-		choices = d.output(ans)
+	if r.d.output != nil {
+		choices = r.d.output(r.ans)
 	}
-	if d.answers() {
-		r.Model, r.RequestID = text(get(ans, "model")), text(get(ans, "id"))
-		filters(r, ans, choices)
+	r.Model = text(get(r.ans, "model"))
+	if r.ModelCall {
+		r.RequestID = text(get(r.ans, "id"))
+		filters(r.Row, r.ans, choices)
 	}
-	said(r, choices)
-	if !d.answers() || readUsage(r, usage) {
+	r.said(choices)
+	if r.d.finish != nil {
+		r.FinishReason = r.d.finish(r.ans)
+	}
+	if used := get(r.ans, r.d.used); r.d.used != "" && isNumber(used) {
+		usage = string(append(append(appendName([]byte{'{'}, r.d.used), used...), '}'))
+	}
+	found := readUsage(r.Row, usage)
+	if !r.ModelCall {
 		return
 	}
-	if began(r, ans, whole) {
-		estimate(r, d, req, choices, count)
+	if succeeded(r.Row) || r.x.End == nil {
+		if r.Model == "" && r.d.unnamed && isEmpty(get(r.ans, "error")) {
+			r.Model = requestModel(r.Row, r.req)
+		}
+		if r.d.measure != nil {
+			r.d.measure(r.Row, r.req, r.ans)
+		}
+	}
+	if !found && r.d.cost != nil && !r.partial && r.began(choices, whole) {
+		estimate(r.Row, r.d, r.req, choices, r.count)
 	}
 }
 
 // said fills the texts of the answer's choices.
-func said(r *record.Row, choices []choice) {
+func (r *reader) said(choices []choice) {
 	var texts []string
 	b := []byte{'['}
 	for i, c := range choices {
@@ -220,16 +303,20 @@ func said(r *record.Row, choices []choice) {
 	}
 }
 
-// began reports whether a model began to answer, so that tokens were used.
-func began(r *record.Row, ans string, whole bool) bool {
-	said := get(ans, "choices") != "" || get(ans, "data") != ""
-	if !isNothing(get(ans, "error")) {
+// began reports whether a model began to answer, so that tokens were used, which
+// no later call will tell of.
+func (r *reader) began(choices []choice, whole bool) bool {
+	said := len(choices) > 0 || get(r.ans, "choices") != "" || get(r.ans, "data") != ""
+	if r.d.later != "" && r.FinishReason == r.d.later {
+		return false
+	}
+	if !isEmpty(get(r.ans, "error")) {
 		return r.Completion != "" || r.ToolCalls > 0
 	}
 	if r.End.BackendStatus == 0 {
 		return said
 	}
-	return succeeded(r) && (said || !whole && r.Outcome != record.Completed)
+	return succeeded(r.Row) && (said || !whole && r.Outcome != record.Completed)
 }
 
 // succeeded reports whether a backend answered with success.
@@ -240,7 +327,8 @@ func succeeded(r *record.Row) bool {
 // extract fills the values of the stored body that queries reach for most; see
 // [record.Paths].
 func extract(r *record.Row, stored string) {
-	usage := ""
+	r.JSONModel, r.JSONID, r.JSONUsage = "", "", ""
+	r.JSONPromptTokens, r.JSONCompletionTokens, r.JSONTotalTokens = "", "", ""
 	for k, v := range members(stored) {
 		switch k {
 		case "model":
@@ -248,11 +336,10 @@ func extract(r *record.Row, stored string) {
 		case "id":
 			r.JSONID = compact(v)
 		case "usage":
-			usage = compact(v)
+			r.JSONUsage = compact(v)
 		}
 	}
-	r.JSONUsage = usage
-	for k, v := range members(usage) {
+	for k, v := range members(r.JSONUsage) {
 		switch k {
 		case "prompt_tokens":
 			r.JSONPromptTokens = v
@@ -270,6 +357,7 @@ func clean(r *record.Row) {
 	for _, s := range []*string{
 		&r.Begin.Method, &r.Begin.URL, &r.Begin.Deployment, &r.Begin.APIVersion, &r.Begin.CallerIP,
 		&r.Begin.TraceParent, &r.Begin.ClientRequestID, &r.End.BackendURL, &r.End.BackendMethod,
+		&r.ResourceID,
 	} {
 		*s = strings.ToValidUTF8(*s, "\uFFFD")
 	}

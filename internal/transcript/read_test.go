@@ -1,6 +1,7 @@
 package transcript
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -23,13 +24,17 @@ var update = flag.Bool("update", false, "rewrite the goldens in testdata")
 func words(_, text string) int { return len(strings.Fields(text)) }
 
 // golden is an exchange of testdata/exchanges: what the file's "exchange" says,
-// with the bodies in "request" and "answer".
+// with the bodies in "request" and "answer". A multipart request is in "form",
+// the end of an answer that is only begun in "tail", the messages of a WebSocket
+// in "socket", a line each: > for the client's, < for the server's, and then +
+// when the message goes on, # when it is binary, ! when it closes.
 type golden struct {
 	Dialect   string
 	Labels    map[string]string
 	Begin     record.Begin
 	End       *record.End
 	Delivered *record.Delivered
+	Condensed bool
 }
 
 func readGolden(t testing.TB, file string) (*txtar.Archive, golden, *record.Exchange) {
@@ -50,10 +55,45 @@ func readGolden(t testing.TB, file string) (*txtar.Archive, golden, *record.Exch
 			x.RequestBody = []byte(strings.TrimSuffix(string(f.Data), "\n"))
 		case "answer":
 			x.ResponseBody = f.Data
+		case "tail":
+			x.ResponseTail = f.Data
+		case "form":
+			form, err := ReadForm(formType, bytes.NewReader(f.Data), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			x.Form, x.RequestBody = &form, []byte(form.JSON)
+		case "socket":
+			x.ResponseBody = socketContent(string(f.Data))
 		}
 	}
-	x.Begin, x.End, x.Delivered = g.Begin, g.End, g.Delivered
+	x.Begin, x.End, x.Delivered, x.Condensed = g.Begin, g.End, g.Delivered, g.Condensed
 	return ar, g, x
+}
+
+// socketContent writes the messages of a golden, a millisecond after one another.
+func socketContent(lines string) []byte {
+	var b []byte
+	at := time.Duration(0)
+	for line := range strings.Lines(lines) {
+		line = strings.TrimSuffix(line, "\n")
+		if line == "" {
+			continue
+		}
+		at += time.Millisecond
+		m := record.Message{At: at, FromClient: line[0] == '>'}
+		line = line[1:]
+		for line != "" && strings.Contains("+#!", line[:1]) {
+			m.More, m.Binary, m.Close = m.More || line[0] == '+', m.Binary || line[0] == '#', m.Close || line[0] == '!'
+			line = line[1:]
+		}
+		m.Data = []byte(line)
+		if m.Close {
+			m.Data = append([]byte{0x03, 0xe8}, line...)
+		}
+		b = m.Append(b)
+	}
+	return b
 }
 
 // derived lists the fields of a row that Read found out, without those that only
@@ -64,8 +104,12 @@ func derived(r *record.Row) string {
 	for i := range v.NumField() {
 		name := v.Type().Field(i).Name
 		switch name {
-		case "ID", "Epoch", "Seq", "Begin", "End", "Delivered", "EndTime", "RequestBody":
+		case "ID", "Epoch", "Seq", "Begin", "End", "Delivered", "EndTime":
 			continue
+		case "RequestBody":
+			if r.Files == "" && !r.Socket && r.RequestPayload == "" {
+				continue
+			}
 		}
 		if v.Field(i).IsZero() {
 			continue
@@ -121,7 +165,8 @@ func sound(t testing.TB, r *record.Row) {
 		"Parameters": r.Parameters, "Metadata": r.Metadata, "Usage": r.Usage, "ContentFilter": r.ContentFilter,
 		"Errors": r.Errors, "JSONModel": r.JSONModel, "JSONID": r.JSONID, "JSONUsage": r.JSONUsage,
 		"JSONPromptTokens": r.JSONPromptTokens, "JSONCompletionTokens": r.JSONCompletionTokens,
-		"JSONTotalTokens": r.JSONTotalTokens,
+		"JSONTotalTokens": r.JSONTotalTokens, "Files": r.Files,
+		"RequestPayload": r.RequestPayload, "ResponsePayload": r.ResponsePayload,
 	} {
 		if s == "" {
 			continue

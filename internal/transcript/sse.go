@@ -80,15 +80,37 @@ type folded struct {
 	reason string   // why the stream could not be read whole; "" if it could
 }
 
+// folding is an answer in the making: a [node] where all of a stream's events
+// have one form, a [typedFold] where they have types.
+type folding interface {
+	// addEvent folds an event in. It reports whether the event had more than an
+	// error, and gives that error, raw, or "".
+	addEvent(name, data string) (more bool, fault string)
+	// ended reports whether an event came that is the last of an answer.
+	ended() bool
+	usage() string // raw, "" without
+	// body writes the answer without its usage; when there was none but an error,
+	// that alone.
+	body(answered bool) string
+}
+
+func (d *dialect) folding() folding {
+	if d.typed != nil {
+		return newTypedFold(d.typed)
+	}
+	n := newNode(d.events, "")
+	return &n
+}
+
 // fold reads a stream to its end, whatever is in between.
 func fold(d *dialect, s string) folded {
-	root := newNode(d.events, "")
+	in := d.folding()
 	var f folded
 	var firstBad string
 	count, bad, answers := 0, 0, 0
 	done, cut := false, false
 	for e := range events(s) {
-		if strings.TrimSpace(e.data) == d.done {
+		if strings.TrimSpace(e.data) == doneData {
 			done = true
 			continue
 		}
@@ -107,7 +129,7 @@ func fold(d *dialect, s string) folded {
 				firstBad = fmt.Sprintf("event %d: %v", count, err)
 			}
 		default:
-			more, fault := root.addEvent(e.name, data)
+			more, fault := in.addEvent(e.name, data)
 			if more {
 				answers++
 			}
@@ -116,18 +138,20 @@ func fold(d *dialect, s string) folded {
 			}
 		}
 	}
-	f.usage = root.value("usage")
+	f.usage = in.usage()
 	if bad == 0 || bad < count {
-		f.body = root.body(answers > 0 || len(f.errors) == 0)
+		f.body = in.body(answers > 0 || len(f.errors) == 0)
 	}
-	f.reason = reason(firstBad, count, bad, cut, done)
+	f.reason = reason(firstBad, count, bad, cut, done || in.ended())
 	return f
 }
 
+// doneData is the data of the event that ends a stream of every dialect whose
+// events have one form, and of some others.
+const doneData = "[DONE]"
+
 var errNoObject = errors.New("not a JSON object")
 
-// addEvent folds an event in. It reports whether the event had more than an
-// error, and gives that error, raw, or "".
 func (n *node) addEvent(name, data string) (more bool, fault string) {
 	if name == "error" || strings.Contains(data, `"error"`) {
 		fault = eventError(name, data)
@@ -160,7 +184,9 @@ func eventError(name, data string) string {
 	return ""
 }
 
-// body writes the answer; when there was none but an error, that alone.
+func (n *node) ended() bool   { return false }
+func (n *node) usage() string { return n.value("usage") }
+
 func (n *node) body(answered bool) string {
 	if answered {
 		return string(n.appendMembers(make([]byte, 0, 1024)))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -51,11 +52,11 @@ func streams(t testing.TB) map[string]*record.Exchange {
 	all := map[string]*record.Exchange{}
 	for _, file := range files {
 		_, g, x := readGolden(t, file)
-		if dialectOf(g.Dialect).events != nil && looksStreamed(string(x.ResponseBody)) {
+		if dialectOf(g.Dialect).streams() && looksStreamed(string(x.ResponseBody)) {
 			all[g.Dialect+" "+filepath.Base(file)] = x
 		}
 	}
-	if len(all) < 10 {
+	if len(all) < 30 {
 		t.Fatalf("only %d streams found", len(all))
 	}
 	return all
@@ -88,6 +89,9 @@ func TestCutStreams(t *testing.T) {
 		d := dialectOf(dialect)
 		whole := textsByIndex(d, Read(x, dialect, words, nil).BackendResponseBody)
 		for cut := range x.ResponseBody {
+			if d.typed != nil && cut%4 != 0 { // these are long
+				continue
+			}
 			y := *x
 			y.ResponseBody = x.ResponseBody[:cut]
 			y.End = &record.End{Outcome: record.Interrupted, Streamed: true, BackendStatus: 200}
@@ -112,8 +116,11 @@ func TestCutStreams(t *testing.T) {
 
 func textsByIndex(d *dialect, body string) map[string]string {
 	texts := map[string]string{}
-	if ans, whole := object(body); whole {
-		for _, c := range d.output(ans) {
+	if ans, whole := object(body); whole && d.output != nil {
+		for i, c := range d.output(ans) {
+			if c.index == "" {
+				c.index = strconv.Itoa(i)
+			}
 			texts[c.index] = c.text
 		}
 	}

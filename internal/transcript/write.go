@@ -60,3 +60,20 @@ func appendElement(b []byte, raw string) []byte {
 	}
 	return append(b, raw...)
 }
+
+// appendWithout appends the members of a raw object but that one, compact, to an
+// open object.
+func appendWithout(b []byte, raw, without string) []byte {
+	for k, v := range members(raw) {
+		if k != without {
+			b = append(appendName(b, k), compact(v)...)
+		}
+	}
+	return b
+}
+
+// appendMessage appends {"role","content"} as an element to an open array.
+func appendMessage(b []byte, role, content string) []byte {
+	b = appendString(appendName(appendElement(b, "{"), "role"), role)
+	return append(appendString(appendName(b, "content"), content), '}')
+}

@@ -27,26 +27,35 @@ type Config struct {
 
 // Kinds of backend.
 const (
-	KindAzure  = "azure"
-	KindOpenAI = "openai"
+	KindAzure      = "azure"
+	KindOpenAI     = "openai"
+	KindManagement = "management"
 )
 
 // Backend is one model service.
 type Backend struct {
 	// Name stands in the log as BackendId.
 	Name string `yaml:"name"`
-	// Kind is "azure" (an Azure OpenAI resource) or "openai" (OpenAI itself and
-	// servers that speak its API).
+	// Kind is "azure" (an Azure OpenAI resource), "openai" (OpenAI itself and
+	// servers that speak its API) or "management" (Azure Resource Manager, whose
+	// operations on deployments then pass the gateway).
 	Kind string `yaml:"kind"`
 	// URL is the base: https://NAME.openai.azure.com for azure,
-	// https://api.openai.com/v1 for openai (without a path, /v1 is added).
+	// https://api.openai.com/v1 for openai (without a path, /v1 is added),
+	// https://management.azure.com for management.
 	URL string `yaml:"url"`
 	// APIVersion is what an azure backend is called with for clients that name
-	// no dated version (those of /openai/v1 and /v1): a date calls the classic
-	// surface; "v1" (default), "preview" or "latest" call /openai/v1.
+	// no dated version (those of /openai/v1, /v1 and /models): a date calls the
+	// classic surface where it has the operation; "v1" (default), "preview" or
+	// "latest" call /openai/v1, and for what that does not have (assistants) the
+	// classic surface with 2025-04-01-preview.
 	APIVersion string `yaml:"api_version"`
-	// Key proves the gateway to the backend: ${env:NAME} or ${file:PATH}.
+	// Key proves the gateway to the backend: ${env:NAME} or ${file:PATH}. For
+	// management it is a bearer token.
 	Key string `yaml:"key"`
+	// NoResources keeps stateful objects (files, assistants, vector stores and
+	// the like) from being created here, where a call names none that is.
+	NoResources bool `yaml:"no_resources"`
 	// Timeout is how long the backend may take until its answer's headers;
 	// default 10m. Then the call fails: the backend may be at work on it, so that
 	// no other one is tried. The body of an answer may take any time.
@@ -118,8 +127,8 @@ func (cfg Config) Check() []fault.Problem {
 }
 
 func (c *checker) backend(i int, b Backend) {
-	if b.Kind != KindAzure && b.Kind != KindOpenAI {
-		c.bad(fmt.Sprintf("%q is no kind of backend", b.Kind), "azure or openai", "backends[%d].kind", i)
+	if b.Kind != KindAzure && b.Kind != KindOpenAI && b.Kind != KindManagement {
+		c.bad(fmt.Sprintf("%q is no kind of backend", b.Kind), "azure, openai or management", "backends[%d].kind", i)
 	}
 	u, err := url.Parse(b.URL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -127,8 +136,8 @@ func (c *checker) backend(i int, b Backend) {
 	} else if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		c.bad("the URL has more than scheme, host and path", "give the key in key, the version in api_version", "backends[%d].url", i)
 	}
-	if b.APIVersion != "" && b.Kind == KindOpenAI {
-		c.bad("an openai backend has no api-version", "leave it out", "backends[%d].api_version", i)
+	if b.APIVersion != "" && b.Kind != KindAzure {
+		c.bad("only an azure backend has an api-version", "leave it out", "backends[%d].api_version", i)
 	} else if b.APIVersion != "" && !dated(b.APIVersion) && b.APIVersion != "v1" && b.APIVersion != "preview" && b.APIVersion != "latest" {
 		c.bad(fmt.Sprintf("%q is no api-version", b.APIVersion), "a date like 2024-10-21, or v1, preview or latest", "backends[%d].api_version", i)
 	}

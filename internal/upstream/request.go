@@ -8,15 +8,41 @@ import (
 
 // Call is a client's request as upstream sees it.
 type Call struct {
-	Operation int // index into New's operations
-	// Classic says that the client used the classic surface; Version is the
-	// api-version that it sent.
-	Classic bool
+	// Operation is an index into New's operations; -1 is a call that none of
+	// them is, which goes to the same Path on the backend.
+	Operation int
+	Path      string // escaped
+	// Surface says which of the surfaces with a dated api-version the client
+	// used, if any; Version is the api-version that it sent.
+	Surface Surface
 	Version string
-	// Query is the client's query without credentials and api-version.
-	Query  string
-	Stream bool
+	// Params are the path's parameters, {deployment} apart.
+	Params []string
+	// Query is the client's query without credentials, api-version and what
+	// InQuery names.
+	Query string
+	// InQuery says that the query names the deployment: as deployment on the
+	// classic surface, as model on others.
+	InQuery bool
+	Stream  bool
+	// Socket says that the request is a WebSocket's handshake.
+	Socket bool
+	// Read says that the gateway reads the answer, which must not be coded then.
+	Read bool
+	// Decoded says that the body's content coding was undone.
+	Decoded bool
 }
+
+// Surface is a surface with a dated api-version.
+type Surface uint8
+
+// The surfaces that have one. Undated stands for all others.
+const (
+	Undated Surface = iota
+	Classic
+	Inference
+	ARM
+)
 
 // Plan is what a request to one member needs.
 type Plan struct {
@@ -26,44 +52,128 @@ type Plan struct {
 	// Version is the dated api-version, "" on the surfaces without one.
 	Version string
 	// Model is what the body's model must be; "" where the path names the
-	// deployment.
+	// deployment, or where none is named.
 	Model string
 	// Usage says that usage may be asked for in streams.
 	Usage bool
 }
 
-// Plan maps the client's surface to the member's. A classic client's version
-// is kept by an azure backend; other clients get the member's own surface.
-func (m *Member) Plan(c *Call) Plan {
-	t := &m.targets[c.Operation]
-	p := Plan{Model: m.Deployment, Usage: m.usage}
-	version := ""
-	to := &t.v1
-	switch {
-	case m.azure && c.Classic:
-		to, version, p.Version, p.Model = &t.classic, c.Version, c.Version, ""
-	case m.azure && dated(m.version):
-		to, version, p.Version, p.Model = &t.classic, m.version, m.version, ""
-	case m.azure && c.Version != "":
-		version = c.Version
-	case m.azure:
-		version = m.version
+// Plan maps the client's surface to the member's; ok is false where the member
+// has nowhere to send the operation to. A classic client's version is kept by an
+// azure backend; other clients get the member's own surface.
+func (m *Member) Plan(c *Call) (p Plan, ok bool) {
+	p = Plan{Model: m.Deployment, Usage: m.usage}
+	t := &targets{}
+	if c.Operation >= 0 {
+		t = &m.targets[c.Operation]
+	} else {
+		m.same(t, c)
 	}
-	query := c.Query
-	if version != "" {
-		query = "api-version=" + url.QueryEscape(version)
-		if c.Query != "" {
-			query += "&" + c.Query
+	to, version := m.choose(t, c)
+	if to.text == "" {
+		return Plan{}, false
+	}
+	name := "model"
+	if to == &t.classic || to == &t.inference || to == &t.arm {
+		p.Version = version
+	}
+	if to == &t.classic {
+		name = "deployment"
+		if strings.Contains(to.text, "/deployments/") {
+			p.Model = ""
 		}
 	}
-	if query == "" {
-		p.URL, p.Text = &to.url, to.text
-		return p
+	query := c.Query
+	if c.InQuery && m.Deployment != "" {
+		query = joined(name+"="+url.QueryEscape(m.Deployment), query)
 	}
-	u := to.url
-	u.RawQuery = query
-	p.URL, p.Text = &u, to.text+"?"+query
-	return p
+	if version != "" {
+		query = joined("api-version="+url.QueryEscape(version), query)
+	}
+	if query == "" && !to.open {
+		p.URL, p.Text = &to.url, to.text
+		return p, true
+	}
+	filled := to.with(c.Params)
+	u := filled.url
+	p.URL, p.Text = &u, filled.text
+	if query != "" {
+		u.RawQuery, p.Text = query, filled.text+"?"+query
+	}
+	return p, true
+}
+
+// Able says whether the member has somewhere to send the operation to.
+func (m *Member) Able(c *Call) bool {
+	if c.Operation < 0 {
+		_, ok := m.Plan(c)
+		return ok
+	}
+	to, _ := m.choose(&m.targets[c.Operation], c)
+	return to.text != ""
+}
+
+// same fills in where the call's own path is on the member.
+func (m *Member) same(t *targets, c *Call) {
+	path := strings.NewReplacer("{", "%7B", "}", "%7D").Replace(c.Path)
+	at := func(path string) target {
+		text := m.base.String() + path
+		u, err := url.Parse(text)
+		if err != nil {
+			return target{}
+		}
+		return target{url: *u, text: text}
+	}
+	v1, isV1 := strings.CutPrefix(path, "/openai/v1/")
+	if !isV1 {
+		v1, isV1 = strings.CutPrefix(path, "/v1/")
+	}
+	switch {
+	case m.kind == KindOpenAI && isV1:
+		t.v1 = at("/" + v1)
+	case m.kind == KindAzure && isV1:
+		t.v1 = at("/openai/v1/" + v1)
+	case m.kind == KindAzure && c.Surface == Classic:
+		t.classic = at(path)
+	case m.kind == KindAzure && c.Surface == Inference:
+		t.inference = at(path)
+	case m.kind == KindManagement && c.Surface == ARM:
+		t.arm = at(path)
+	}
+}
+
+// newest is the last api-version of the classic surface (Azure OpenAI API version
+// lifecycle).
+const newest = "2025-04-01-preview"
+
+// choose gives the target that suits the call, and the api-version for it.
+func (m *Member) choose(t *targets, c *Call) (to *target, version string) {
+	switch {
+	case c.Surface == ARM:
+		return &t.arm, c.Version
+	case m.kind != KindAzure:
+		return &t.v1, ""
+	case c.Surface == Classic && t.classic.text != "":
+		return &t.classic, c.Version
+	case c.Surface == Inference && t.v1.text == "" && t.classic.text == "":
+		return &t.inference, c.Version
+	case dated(m.version) && t.classic.text != "":
+		return &t.classic, m.version
+	case dated(m.version):
+		return &t.v1, ""
+	case t.v1.text == "" && t.classic.text != "":
+		return &t.classic, newest // v1 does not have it
+	case c.Surface == Undated && c.Version != "":
+		return &t.v1, c.Version
+	}
+	return &t.v1, m.version
+}
+
+func joined(a, b string) string {
+	if b == "" {
+		return a
+	}
+	return a + "&" + b
 }
 
 // Transport carries requests to the member's backend.
@@ -121,12 +231,15 @@ func (m *Member) Header(client http.Header, c *Call, trace []string) http.Header
 	h := make(http.Header, len(client)+4)
 	_, lists := client["Connection"]
 	for name, v := range client {
-		if Secret(name) || own[name] || HopByHop(name) || lists && Listed(client, name) {
+		if Secret(name) || own[name] || HopByHop(name) || lists && Listed(client, name) || c.Decoded && name == "Content-Encoding" {
 			continue
 		}
 		h[name] = v
 	}
-	if m.azure {
+	if c.Socket {
+		handshake(h)
+	}
+	if m.kind == KindAzure {
 		if m.credential[0] != "" {
 			h["Api-Key"] = m.credential[:]
 		}
@@ -134,7 +247,7 @@ func (m *Member) Header(client http.Header, c *Call, trace []string) http.Header
 		h["Authorization"] = m.credential[:]
 	}
 	h["Traceparent"] = trace
-	if v := accepted(client["Accept-Encoding"], c.Stream); v != nil {
+	if v := accepted(client["Accept-Encoding"], c.Stream || c.Read); v != nil {
 		h["Accept-Encoding"] = v
 	}
 	if _, ok := client["User-Agent"]; !ok {
@@ -142,6 +255,29 @@ func (m *Member) Header(client http.Header, c *Call, trace []string) http.Header
 	}
 	return h
 }
+
+// handshake makes h a WebSocket's handshake (RFC 6455, 4.1). No extension is
+// offered, so that the messages that pass can be read.
+func handshake(h http.Header) {
+	h["Connection"], h["Upgrade"] = []string{"Upgrade"}, []string{"websocket"}
+	delete(h, "Sec-Websocket-Extensions")
+	var offered []string
+	for _, line := range h["Sec-Websocket-Protocol"] {
+		for item := range strings.SplitSeq(line, ",") {
+			if item = strings.TrimSpace(item); item != "" && !strings.HasPrefix(item, SocketKey) {
+				offered = append(offered, item)
+			}
+		}
+	}
+	delete(h, "Sec-Websocket-Protocol")
+	if len(offered) > 0 {
+		h["Sec-Websocket-Protocol"] = []string{strings.Join(offered, ", ")}
+	}
+}
+
+// SocketKey begins the subprotocol in which browsers, which cannot set headers,
+// send their key (OpenAI, "Realtime API with WebSocket").
+const SocketKey = "openai-insecure-api-key."
 
 var (
 	noAgent  = []string{""}
@@ -153,8 +289,8 @@ var (
 
 // accepted limits what the client accepts to what the store can read; a stream
 // is never compressed, since its events are looked at as they pass.
-func accepted(client []string, stream bool) []string {
-	if stream {
+func accepted(client []string, read bool) []string {
+	if read {
 		return identity
 	}
 	if len(client) == 0 {

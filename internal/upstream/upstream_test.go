@@ -30,7 +30,7 @@ func TestPlan(t *testing.T) {
 	behind := Backend{Kind: KindAzure, URL: "https://apim.example/ai", APIVersion: "preview"}
 	openai := Backend{Kind: KindOpenAI, URL: "https://api.openai.com"}
 	compatible := Backend{Kind: KindOpenAI, URL: "http://host:8000/api/v3"}
-	classic := Call{Classic: true, Version: "2024-10-21"}
+	classic := Call{Surface: Classic, Version: "2024-10-21"}
 	for _, tt := range []struct {
 		name       string
 		b          Backend
@@ -43,7 +43,7 @@ func TestPlan(t *testing.T) {
 		{"classic to azure", azure, "", classic, "https://r.openai.azure.com/openai/deployments/gpt/chat/completions?api-version=2024-10-21", "2024-10-21", ""},
 		{"v1 to azure", azure, "", Call{}, "https://r.openai.azure.com/openai/v1/chat/completions", "", "gpt"},
 		{"v1 preview to azure", azure, "d", Call{Version: "preview"}, "https://r.openai.azure.com/openai/v1/chat/completions?api-version=preview", "", "d"},
-		{"other query kept", azure, "", Call{Classic: true, Version: "2024-10-21", Query: "a=1&b=%2F"}, "https://r.openai.azure.com/openai/deployments/gpt/chat/completions?api-version=2024-10-21&a=1&b=%2F", "2024-10-21", ""},
+		{"other query kept", azure, "", Call{Surface: Classic, Version: "2024-10-21", Query: "a=1&b=%2F"}, "https://r.openai.azure.com/openai/deployments/gpt/chat/completions?api-version=2024-10-21&a=1&b=%2F", "2024-10-21", ""},
 		{"classic keeps its version", dated, "d", classic, "https://r.openai.azure.com/openai/deployments/d/chat/completions?api-version=2024-10-21", "2024-10-21", ""},
 		{"v1 to a dated azure", dated, "d", Call{Version: "preview"}, "https://r.openai.azure.com/openai/deployments/d/chat/completions?api-version=2024-06-01", "2024-06-01", ""},
 		{"a path before", behind, "", Call{}, "https://apim.example/ai/openai/v1/chat/completions?api-version=preview", "", "gpt"},
@@ -52,8 +52,8 @@ func TestPlan(t *testing.T) {
 		{"a compatible server", compatible, "m", Call{}, "http://host:8000/api/v3/chat/completions", "", "m"},
 		{"a name to escape", azure, "a b/../c", classic, "https://r.openai.azure.com/openai/deployments/a%20b%2F..%2Fc/chat/completions?api-version=2024-10-21", "2024-10-21", ""},
 	} {
-		p := member(t, tt.b, tt.deployment).Plan(&tt.call)
-		if p.URL.String() != tt.url || p.Text != tt.url || p.Version != tt.version || p.Model != tt.model {
+		p, ok := member(t, tt.b, tt.deployment).Plan(&tt.call)
+		if !ok || p.URL.String() != tt.url || p.Text != tt.url || p.Version != tt.version || p.Model != tt.model {
 			t.Errorf("%s: %s\n(text %s) version %q model %q", tt.name, p.URL, p.Text, p.Version, p.Model)
 		}
 	}

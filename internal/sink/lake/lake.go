@@ -108,7 +108,7 @@ func (l *Lake) open(ctx context.Context) error {
 	}
 	setUp := []string{"CREATE SCHEMA lake", wideView(l.cols, l.opt.Dir, l.versions.next(files), files)}
 	for _, t := range record.Tables() {
-		setUp = append(setUp, tableView(t, labels, l.opt.Own))
+		setUp = append(setUp, tableView(t, labels))
 	}
 	if l.opt.Prelude != "" {
 		setUp = append(setUp, l.opt.Prelude)

@@ -25,7 +25,7 @@ var epochStart = time.Date(2026, 11, 23, 8, 30, 0, 0, time.UTC)
 func never(dir string) Options {
 	return Options{
 		Dir: dir, SealRows: 1 << 30, SealBytes: 1 << 50, SealAge: 1 << 60, MergeFiles: 1 << 30,
-		Now: func() time.Time { return epochStart }, Logger: slog.New(slog.DiscardHandler), Own: []string{"models_get"},
+		Now: func() time.Time { return epochStart }, Logger: slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -56,7 +56,7 @@ func exchange(seq uint64) *record.Row {
 		RequestBody: `{"messages":[{"role":"user","content":"hello"}]}`, BackendResponseBody: `{"model":"gpt-4o-2024-08-06"}`,
 		Model: "gpt-4o-2024-08-06", Prompt: "user: hello", Completion: "hi", PromptTokens: 3, CompletionTokens: 4, TotalTokens: 7,
 		RequestMessages: `[{"role":"user","content":"hello"}]`, ResponseMessages: `[{"role":"assistant","content":"hi"}]`,
-		JSONModel: `"gpt-4o-2024-08-06"`, Labels: `{"Team":"blue"}`,
+		ModelCall: true, JSONModel: `"gpt-4o-2024-08-06"`, Labels: `{"Team":"blue"}`,
 	}
 }
 

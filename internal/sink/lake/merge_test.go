@@ -211,7 +211,7 @@ func TestOlderColumns(t *testing.T) {
 	var fewer []column
 	for _, c := range storedColumns() {
 		switch c.name {
-		case "EndUser", "CachedTokens", "Metadata", "_json_model", "IsStream":
+		case "EndUser", "CachedTokens", "Metadata", "_json_model", "IsStream", "IsModelCall", "IsWebSocket":
 		default:
 			fewer = append(fewer, c)
 		}
@@ -230,8 +230,8 @@ func TestOlderColumns(t *testing.T) {
 		t.Fatal(err)
 	}
 	once(t, l, 5)
-	got := ask(t, l, `SELECT "EndUser" = '', "CachedTokens", "Metadata", "_json_model"::VARCHAR, "IsStream" FROM "WeirExchanges" ORDER BY "Sequence"`)
-	older, newer := "true|<nil>|<nil>|<nil>|<nil>", `true|0|<nil>|"gpt-4o-2024-08-06"|false`
+	got := ask(t, l, `SELECT "EndUser" = '', "CachedTokens", "Metadata", "_json_model"::VARCHAR, "IsStream", "IsModelCall", "IsWebSocket" FROM "WeirExchanges" ORDER BY "Sequence"`)
+	older, newer := "true|<nil>|<nil>|<nil>|<nil>|true|false", `true|0|<nil>|"gpt-4o-2024-08-06"|false|true|false`
 	if d := cmp.Diff([]string{older, older, older, newer, newer}, got); d != "" {
 		t.Error(d)
 	}

@@ -15,9 +15,6 @@ type Options struct {
 	// Labels maps request headers to string columns of WeirExchanges, which are
 	// read from the Labels column by the column's name.
 	Labels map[string]string
-	// Own lists the operations that the gateway answers itself: they have no
-	// rows in the tables of messages.
-	Own []string
 	// ReadOnly opens the folder beside whoever writes it, or nobody: nothing is
 	// sealed, written or deleted. Rows that are written stay in memory.
 	ReadOnly bool

@@ -32,6 +32,7 @@ var bulkColumns = map[string]bool{
 	"RequestId": true, "ClientRequestId": true, "_json_id": true, "_json_usage": true,
 	"Usage": true, "ResponseHeaders": true, "BackendResponseHeaders": true,
 	"BackendRequestHeaders": true, "RequestHeaders": true,
+	"Files": true, "RequestPayload": true, "ResponsePayload": true, "ResourceId": true,
 }
 
 // unbounded are the bulk columns whose smallest and largest value help nobody;

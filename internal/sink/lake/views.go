@@ -13,14 +13,11 @@ import (
 // wide is the view of all stored columns over all rows.
 const wide = "lake.exchanges"
 
-// modelsOnly keeps the exchanges that a PerMessage table shows: those that a
-// model was asked. The operations in own ask the gateway.
-func modelsOnly(own []string) string {
-	where := `"DeploymentName" <> ''`
-	for _, op := range own {
-		where += ` AND "OperationId" <> ` + quote(op)
-	}
-	return where
+// derived is how a file shows a column that came after it, where its other
+// columns tell the value.
+var derived = map[string]string{
+	"IsModelCall": `"DeploymentName" <> '' AND NOT starts_with("OperationId", 'models_')`,
+	"IsWebSocket": "false",
 }
 
 // headerOnly are the columns of a PerMessage table that only the header row
@@ -74,6 +71,8 @@ func fileColumns(cols []column, f *file) []string {
 		switch {
 		case f.columns[c.name]:
 			out = append(out, name)
+		case derived[c.name] != "":
+			out = append(out, derived[c.name]+" AS "+name)
 		case c.typ == record.String && !c.optional:
 			out = append(out, "'' AS "+name)
 		default:
@@ -84,11 +83,14 @@ func fileColumns(cols []column, f *file) []string {
 }
 
 // tableView is the SQL of the view that shows one of the record's tables.
-func tableView(t record.Table, labels, own []string) string {
+func tableView(t record.Table, labels []string) string {
 	var sql string
-	if t.PerMessage {
-		sql = messageView(t, modelsOnly(own))
-	} else {
+	switch {
+	case t.PerMessage:
+		sql = messageView(t)
+	case t.PerEvent:
+		sql = eventView(t)
+	default:
 		sql = "SELECT " + strings.Join(rowColumns(t, labels), ", ") + " FROM " + wide
 	}
 	return "CREATE OR REPLACE VIEW " + ident(t.Name) + " AS " + sql
@@ -152,7 +154,7 @@ func convert(expr string, from, to record.Type) string {
 	case from == record.Long && to == record.Int: // sizes: Azure's column is narrower
 		return fmt.Sprintf("CAST(least(greatest(%s, -2147483648), 2147483647) AS INTEGER)", expr)
 	case from == record.Int && to == record.Bool: // a status: was it a success?
-		return fmt.Sprintf("(%s BETWEEN 200 AND 399)", expr)
+		return fmt.Sprintf("(%s BETWEEN 200 AND 399 OR %s = 101)", expr, expr)
 	default:
 		return fmt.Sprintf("CAST(%s AS %s)", expr, viewTypes[to])
 	}
@@ -174,7 +176,8 @@ func null(t record.Type) string { return "CAST(NULL AS " + viewTypes[t] + ")" }
 // messageView is a header row for each exchange, then a row for each chunk of
 // its messages. The three parts are apart, so that a query for header rows
 // (DeploymentName != ”) drops the other two before it reads anything.
-func messageView(t record.Table, which string) string {
+func messageView(t record.Table) string {
+	const which = `"IsModelCall"`
 	part := func(header bool, messages, from string) string {
 		var out []string
 		for _, c := range t.Columns {
@@ -220,4 +223,40 @@ func chunk(name string) string {
 	}
 	return fmt.Sprintf(`CASE WHEN %s = 1 THEN %s ELSE to_json(substr(CAST(%s AS VARCHAR), (_chunk - 1) * %d + 1, %d)) END`,
 		count, ident(name), ident(name), record.MessageChunk, record.MessageChunk)
+}
+
+// socketEvents are the rows of a PerEvent table: of which WebSockets, when, and
+// what the error was.
+var socketEvents = []struct{ name, which, after, fault string }{
+	{record.SocketOpened, socketOpen, "0", "''"},
+	{record.SocketFailed, `"Outcome" IN ('refused', 'failed', 'interrupted') OR "LastErrorMessage" <> ''`,
+		`CASE WHEN "LastErrorElapsed" > 0 THEN "LastErrorElapsed" ELSE "TotalTime" END`,
+		`CASE WHEN "LastErrorMessage" <> '' THEN "LastErrorMessage" ELSE "Outcome" END`},
+	{record.SocketClosed, socketOpen, `"TotalTime"`, "''"},
+}
+
+// socketOpen holds where the connection was upgraded. A gateway that was killed
+// has left no status.
+const socketOpen = `"ResponseCode" = 101 OR "ResponseCode" = 0 AND "Outcome" = 'interrupted'`
+
+// eventView is a row for each event of a WebSocket's connection.
+func eventView(t record.Table) string {
+	var parts []string
+	for _, e := range socketEvents {
+		var out []string
+		for _, c := range t.Columns {
+			expr := shown(c)
+			switch c.Name {
+			case "EventName":
+				expr = quote(e.name)
+			case "Error":
+				expr = e.fault
+			case "TimeGenerated":
+				expr += " + to_milliseconds(" + e.after + ")"
+			}
+			out = append(out, expr+" AS "+ident(c.Name))
+		}
+		parts = append(parts, fmt.Sprintf(`SELECT %s FROM %s WHERE "IsWebSocket" AND (%s)`, strings.Join(out, ", "), wide, e.which))
+	}
+	return strings.Join(parts, " UNION ALL ")
 }

@@ -43,7 +43,7 @@ func TestViewTypes(t *testing.T) {
 			for _, c := range tab.Columns {
 				want = append(want, c.Name+" "+viewTypes[c.Type])
 			}
-			if !tab.PerMessage {
+			if !tab.PerMessage && !tab.PerEvent {
 				for _, c := range record.Columns() {
 					if c.Hidden {
 						want = append(want, c.Name+" "+viewTypes[c.Type])
@@ -60,7 +60,7 @@ func TestViewTypes(t *testing.T) {
 
 // TestNoNullStrings: a string is never NULL, in any table, for an empty row.
 func TestNoNullStrings(t *testing.T) {
-	empty := &record.Row{Epoch: 1, Seq: 1, Begin: record.Begin{Time: epochStart, Deployment: "d", Operation: "o"}}
+	empty := &record.Row{Epoch: 1, Seq: 1, ModelCall: true, Socket: true, Outcome: record.Interrupted, Begin: record.Begin{Time: epochStart, Deployment: "d", Operation: "o"}}
 	sides(t, nil, []*record.Row{empty}, func(t *testing.T, l *Lake) {
 		for _, tab := range record.Tables() {
 			for _, c := range tab.Columns {
@@ -122,9 +122,9 @@ func TestMessageChunks(t *testing.T) {
 	long.RequestMessages = `[{"role":"user","content":"` + text + `"}]`
 	characters := utf8.RuneCountInString(long.RequestMessages)
 	none.RequestMessages, none.ResponseMessages = "", ""
-	models.Begin.Operation, models.Begin.Deployment = "models_get", "gpt-4o"
+	models.Begin.Operation, models.ModelCall = "models_get", false
 	other := exchange(5)
-	other.Begin.Deployment = ""
+	other.ModelCall = false
 	sides(t, nil, []*record.Row{whole, long, none, models, other}, func(t *testing.T, l *Lake) {
 		got := ask(t, l, `SELECT "CorrelationId"[-1:], "SequenceNumber", "DeploymentName", "ModelName", "TotalTokens",
 			json_type("RequestMessages"), length("RequestMessages"->>'$'), json_type("ResponseMessages")
@@ -154,6 +154,39 @@ func TestMessageChunks(t *testing.T) {
 	})
 }
 
+func TestSocketEvents(t *testing.T) {
+	plain, open, killed, cut, refused := exchange(1), exchange(2), exchange(3), exchange(4), exchange(5)
+	for _, r := range []*record.Row{open, killed, cut, refused} {
+		r.Socket, r.End.BackendURL, r.End.Status = true, "wss://east/openai/realtime", 101
+		r.TotalTime = 90 * time.Second
+	}
+	killed.Outcome, killed.End.Status = record.Interrupted, 0
+	cut.Outcome, cut.End.LastError = record.Interrupted, &record.LastError{Message: "gone", Elapsed: 2 * time.Second}
+	refused.Outcome, refused.End.Status = record.Refused, 401
+	sides(t, nil, []*record.Row{plain, open, killed, cut, refused}, func(t *testing.T, l *Lake) {
+		got := ask(t, l, `SELECT "CorrelationId"[-1:], "EventName", "Error", "TimeGenerated", "Source", "Destination" FROM "ApiManagementWebSocketConnectionLogs" ORDER BY 1, 4, 2`)
+		var want []string
+		for _, e := range []struct {
+			seq   int
+			name  string
+			fault string
+			after int
+		}{
+			{2, record.SocketOpened, "", 0}, {2, record.SocketClosed, "", 90},
+			{3, record.SocketOpened, "", 0}, {3, record.SocketClosed, "", 90}, {3, record.SocketFailed, "interrupted", 90},
+			{4, record.SocketOpened, "", 0}, {4, record.SocketFailed, "gone", 2}, {4, record.SocketClosed, "", 90},
+			{5, record.SocketFailed, "refused", 90},
+		} {
+			id := []*record.Row{nil, plain, open, killed, cut, refused}[e.seq].ID.String()
+			at := epochStart.Add(time.Duration(e.seq+e.after) * time.Second)
+			want = append(want, fmt.Sprintf("%s|%s|%s|%v|192.0.2.1|wss://east/openai/realtime", id[len(id)-1:], e.name, e.fault, at))
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("-want +got:\n%s", d)
+		}
+	})
+}
+
 // TestPushdown: a query reads the columns that it needs, in files and fresh
 // rows alike, and a query for header rows no messages.
 func TestPushdown(t *testing.T) {
@@ -167,7 +200,7 @@ func TestPushdown(t *testing.T) {
 	}{
 		{`SELECT count(*) FROM "ApiManagementGatewayLogs" WHERE "TimeGenerated" > TIMESTAMP '2026-11-23 08:30:10'`, []string{"TimeGenerated"}},
 		{`SELECT "CallerIpAddress", sum("PromptTokens") FROM "WeirExchanges" GROUP BY 1`, []string{"CallerIpAddress", "PromptTokens"}},
-		{`SELECT sum("TotalTokens") FROM "ApiManagementGatewayLlmLog" WHERE "DeploymentName" != ''`, []string{"DeploymentName", "OperationId", "TotalTokens"}},
+		{`SELECT sum("TotalTokens") FROM "ApiManagementGatewayLlmLog" WHERE "DeploymentName" != ''`, []string{"DeploymentName", "IsModelCall", "TotalTokens"}},
 		{`SELECT "_json_model" FROM "ApiManagementGatewayLogs"`, []string{"_json_model"}},
 	}
 	for _, tt := range tests {
