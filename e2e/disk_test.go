@@ -68,6 +68,7 @@ func TestJournalDiskFull(t *testing.T) {
 	g := twoBackends(t, east, west)
 	journal := filepath.Join(g.data, "journal")
 	smallDisk(t, journal, 200)
+	g.amend(t, "backends:\n", "payload: {inline_limit: 16777216}\nbackends:\n") // all bodies go to the journal
 	g.serve(t)
 	l := startLoad(g, 3, 2, 50*time.Millisecond)
 	time.Sleep(300 * time.Millisecond)

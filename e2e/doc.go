@@ -8,6 +8,6 @@
 // wrote is shown when the test failed. Times are logged, not judged.
 //
 // Env: WEIR_SDKS is the folder that `make sdks` filled; without it the tests of
-// the Python and Node SDKs are skipped. WEIR_BIN names a program to test in place
+// the Python and Node SDKs, and with Azurite, are skipped. WEIR_BIN names a program to test in place
 // of a fresh build. WEIR_E2E_ROUNDS sets how often the kill loops kill.
 package e2e

@@ -32,6 +32,7 @@ type simulator struct {
 // simCall is one entry of /sim/calls.
 type simCall struct {
 	Operation        string            `json:"operation"`
+	Deployment       string            `json:"deployment"`
 	Status           int               `json:"status"`
 	Headers          map[string]string `json:"headers"`
 	Stream           bool              `json:"stream"`
@@ -52,11 +53,12 @@ type simCount struct {
 	TotalTokens      int64  `json:"total_tokens"`
 }
 
-func startSim(t testing.TB, kind, key string) *simulator {
+// startSim starts a simulator; more are further arguments of its command.
+func startSim(t testing.TB, kind, key string, more ...string) *simulator {
 	t.Helper()
 	addr := fmt.Sprintf("127.0.0.1:%d", freePort(t))
 	s := &simulator{url: "http://" + addr}
-	s.process = start(t, "sim "+kind, nil, "sim", "-listen", addr, "-kind", kind, "-key", key, "-seed", "7")
+	s.process = start(t, "sim "+kind, nil, append([]string{"sim", "-listen", addr, "-kind", kind, "-key", key, "-seed", "7"}, more...)...)
 	waitFor(t, 20*time.Second, "the simulator", func() (bool, string) {
 		resp, err := http.Get(s.url + "/sim/counts")
 		if err != nil {
@@ -153,6 +155,24 @@ func newGateway(t testing.TB, backends []backend, routes []route) *gateway {
 		t.Fatal(err)
 	}
 	return g
+}
+
+// amend replaces a piece of the config.
+func (g *gateway) amend(t testing.TB, old, piece string) {
+	t.Helper()
+	text, err := os.ReadFile(g.config)
+	if err != nil || !strings.Contains(string(text), old) {
+		t.Fatalf("the config has no %q: %v", old, err)
+	}
+	if err := os.WriteFile(g.config, []byte(strings.Replace(string(text), old, piece, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// subscribe adds a subscription to the config.
+func (g *gateway) subscribe(t testing.TB, name, key string) {
+	t.Helper()
+	g.amend(t, "subscriptions:\n", fmt.Sprintf("subscriptions:\n  - {name: %s, product: standard, keys: [\"sha256:%x\"]}\n", name, sha256.Sum256([]byte(key))))
 }
 
 // serve starts the gateway and waits until it takes calls.
