@@ -22,6 +22,7 @@ import (
 type gateway struct {
 	cmd      *exec.Cmd
 	url, api string
+	dir      string
 }
 
 func (b *bench) startGateway(env []string) (*gateway, error) {
@@ -49,7 +50,7 @@ subscriptions:
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		return nil, err
 	}
-	g := &gateway{cmd: exec.Command(b.weir, "serve", "--config", file),
+	g := &gateway{cmd: exec.Command(b.weir, "serve", "--config", file), dir: dir,
 		url: fmt.Sprintf("http://127.0.0.1:%d", ports[0]), api: fmt.Sprintf("http://127.0.0.1:%d", ports[1])}
 	g.cmd.Env = append(os.Environ(), env...)
 	var said bytes.Buffer

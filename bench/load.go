@@ -151,13 +151,16 @@ func cpuTime(pid int) (time.Duration, error) {
 }
 
 // resident is a process's resident memory in MiB.
-func resident(pid int) (float64, error) {
+func resident(pid int) (float64, error) { return memory(pid, "VmRSS:") }
+
+// memory is a line of the system's account of a process's memory, in MiB.
+func memory(pid int, name string) (float64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
 	}
 	for line := range strings.Lines(string(text)) {
-		if v, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+		if v, ok := strings.CutPrefix(line, name); ok {
 			kb, err := strconv.ParseFloat(strings.Fields(v)[0], 64)
 			return kb / 1024, err
 		}

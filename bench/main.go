@@ -29,7 +29,9 @@ func main() {
 	target := flag.String("target", "", "internal: the proxy's upstream")
 	rounds := flag.Int("rounds", 6, "rounds of each measurement")
 	seconds := flag.Int("seconds", 4, "length of a round")
-	streams := flag.Int("streams", 500, "concurrent streams of the memory measurement")
+	streams := flag.Int("streams", 500, "concurrent streams and sockets of the memory measurements")
+	upload := flag.Int("upload", 1024, "MiB of the large upload")
+	only := flag.String("only", "", "measure only calls, memory, uploads or sockets")
 	flag.Parse()
 	var err error
 	switch *role {
@@ -38,7 +40,7 @@ func main() {
 	case "proxy":
 		err = serveProxy(*target)
 	default:
-		err = run(*rounds, time.Duration(*seconds)*time.Second, *streams)
+		err = run(*rounds, time.Duration(*seconds)*time.Second, *streams, *upload, *only)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -57,7 +59,7 @@ type bench struct {
 	recorded int64 // of them, found in the log
 }
 
-func run(rounds int, length time.Duration, streams int) error {
+func run(rounds int, length time.Duration, streams, upload int, only string) error {
 	dir, err := os.MkdirTemp("", "weir-bench")
 	if err != nil {
 		return err
@@ -76,6 +78,31 @@ func run(rounds int, length time.Duration, streams int) error {
 	fmt.Println(machine(dir))
 	fmt.Println()
 	rows := []row{}
+	for _, part := range []struct {
+		name    string
+		measure func() ([]row, error)
+	}{
+		{"calls", b.calls},
+		{"memory", func() ([]row, error) { return b.memory(streams) }},
+		{"uploads", func() ([]row, error) { return b.uploads(upload) }},
+		{"sockets", func() ([]row, error) { return b.sockets(streams) }},
+	} {
+		if only != "" && only != part.name {
+			continue
+		}
+		more, err := part.measure()
+		if err != nil {
+			return fmt.Errorf("%s: %w", part.name, err)
+		}
+		rows = append(rows, more...)
+	}
+	print(os.Stdout, append(rows, b.losses()))
+	return nil
+}
+
+// calls measures chat calls, plain and streamed.
+func (b *bench) calls() ([]row, error) {
+	var rows []row
 	for _, m := range []struct {
 		name string
 		load load
@@ -89,17 +116,11 @@ func run(rounds int, length time.Duration, streams int) error {
 	} {
 		rs, err := b.compare(m.name, m.load, m.one, m.div)
 		if err != nil {
-			return fmt.Errorf("%s: %w", m.name, err)
+			return nil, fmt.Errorf("%s: %w", m.name, err)
 		}
 		rows = append(rows, rs...)
 	}
-	mem, err := b.memory(streams)
-	if err != nil {
-		return fmt.Errorf("memory: %w", err)
-	}
-	rows = append(rows, mem...)
-	print(os.Stdout, rows)
-	return nil
+	return rows, nil
 }
 
 // process is a server that said its address on its first line of output.

@@ -31,11 +31,15 @@ func requestBody(stream bool) string {
 }
 
 // serveUpstream answers chat calls at once: plain, or as a stream of 100 chunks;
-// the header x-delay puts a pause between chunks.
+// the header x-delay puts a pause between chunks. It also takes uploads and
+// realtime sockets.
 func serveUpstream() error {
 	chunk := []byte(`data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1700000000,"model":"gpt-4o-2024-08-06","choices":[{"index":0,"delta":{"content":"word "},"finish_reason":null}],"usage":null}` + "\n\n")
 	usage := []byte(`data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1700000000,"model":"gpt-4o-2024-08-06","choices":[],"usage":{"prompt_tokens":300,"completion_tokens":99,"total_tokens":399}}` + "\n\n")
-	return listen(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /v1/files", takeUpload)
+	mux.HandleFunc("GET /v1/realtime", takeSocket)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			return
@@ -63,7 +67,8 @@ func serveUpstream() error {
 			w.Write(usage)
 		}
 		io.WriteString(w, "data: [DONE]\n\n")
-	}))
+	})
+	return listen(mux)
 }
 
 // serveProxy is the baseline: the standard library's proxy and nothing else.
