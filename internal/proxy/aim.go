@@ -111,7 +111,7 @@ func (x *exchange) holder() (held, *fault.Error) {
 	}
 	var first held
 	var failed *fault.Error
-	seen := map[string]bool{}
+	var seen map[string]bool // made for the few calls that name an object
 	see := func(kind, id string) {
 		if failed != nil || seen[id] || !catalog.PlainID(id) {
 			return
@@ -119,6 +119,9 @@ func (x *exchange) holder() (held, *fault.Error) {
 		if len(seen) == maxNamed {
 			failed = badRequest("TooManyObjects", "The body names more than "+strconv.Itoa(maxNamed)+" objects.", "")
 			return
+		}
+		if seen == nil {
+			seen = map[string]bool{}
 		}
 		seen[id] = true
 		backend, f := x.p.locate(x, kind, id)
