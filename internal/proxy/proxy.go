@@ -18,7 +18,9 @@
 //   - A WebSocket's bytes pass as they came, in both directions, and its messages
 //     are captured before they pass; the one that ends an answer is durable
 //     before, and with a close frame, or the connection's end, the exchange is.
-//   - A client's credentials are neither forwarded nor recorded; no body is kept
+//   - A client's credentials are neither forwarded nor recorded, but for the
+//     short-lived key of a realtime session, which goes to the backend that made it
+//     and is not recorded; no body is kept
 //     of a caller who is not known, and little else.
 //   - Nothing that a backend says gets into an error or a log line.
 //   - While the journal is not ready no exchange begins, not even a refused one;
