@@ -47,6 +47,8 @@ var onlyIn = map[string]string{
 	"go.yaml.in/yaml/v3":                                             "app",
 	"github.com/prometheus/client_golang/prometheus/promhttp":        "telemetry",
 	"modernc.org/sqlite":                                             "state",
+	"github.com/pires/go-proxyproto":                                 "front",
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity":               "upstream",
 	"gocloud.dev/aws":                                                "payload",
 	"gocloud.dev/blob":                                               "payload",
 	"gocloud.dev/blob/azureblob":                                     "payload",

@@ -169,6 +169,12 @@ func (g *gateway) amend(t testing.TB, old, piece string) {
 	}
 }
 
+// calm switches the breakers off, so that what befalls one call changes no other.
+func (g *gateway) calm(t testing.TB) {
+	t.Helper()
+	g.amend(t, "backends:\n", "circuit_breaker: {disabled: true}\nbackends:\n")
+}
+
 // subscribe adds a subscription to the config.
 func (g *gateway) subscribe(t testing.TB, name, key string) {
 	t.Helper()

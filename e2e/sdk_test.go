@@ -80,6 +80,7 @@ func TestSDKs(t *testing.T) {
 		{"limited", []string{"flaky=gpt-4o"}},
 		{"shared", []string{"flaky=gpt-4o", "west=gpt-4o"}},
 	})
+	g.calm(t)
 	g.serve(t)
 	ran := 0
 	for _, sdk := range []struct {

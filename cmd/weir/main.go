@@ -23,16 +23,18 @@ import (
 
 // commands is the command line: one field a command.
 type commands struct {
-	Serve   serveCmd   `cmd:"" help:"Run the gateway and its store."`
-	Demo    demoCmd    `cmd:"" help:"Run two simulators, the gateway and the query API on this machine."`
-	Query   queryCmd   `cmd:"" help:"Ask the log a question in KQL."`
-	Tail    tailCmd    `cmd:"" help:"Follow exchanges as they end, one line each."`
-	Show    showCmd    `cmd:"" help:"Print one exchange whole, as a conversation."`
-	Payload payloadCmd `cmd:"" help:"Fetch a body of an exchange whole: a request, an answer, or an uploaded file."`
-	Keys    keysCmd    `cmd:"" help:"Make subscription keys."`
-	Check   checkCmd   `cmd:"" help:"Read a config file and name every mistake in it."`
-	Sim     simCmd     `cmd:"" help:"Run the Azure OpenAI simulator."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Serve    serveCmd    `cmd:"" help:"Run the gateway and its store."`
+	Demo     demoCmd     `cmd:"" help:"Run two simulators, the gateway and the query API on this machine."`
+	Query    queryCmd    `cmd:"" help:"Ask the log a question in KQL."`
+	Tail     tailCmd     `cmd:"" help:"Follow exchanges as they end, one line each."`
+	Show     showCmd     `cmd:"" help:"Print one exchange whole, as a conversation."`
+	Payload  payloadCmd  `cmd:"" help:"Fetch a body of an exchange whole: a request, an answer, or an uploaded file."`
+	Keys     keysCmd     `cmd:"" help:"Make subscription keys."`
+	Check    checkCmd    `cmd:"" help:"Read a config file and name every mistake in it."`
+	Reload   reloadCmd   `cmd:"" help:"Have a running gateway read its config file again."`
+	Backends backendsCmd `cmd:"" help:"Show how the backends of a running gateway stand."`
+	Sim      simCmd      `cmd:"" help:"Run the Azure OpenAI simulator."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 
 func main() {
@@ -58,8 +60,9 @@ func run(args []string) int {
 	kctx.BindTo(ctx, (*context.Context)(nil))
 	if err := kctx.Run(); err != nil && !(errors.Is(err, context.Canceled) && ctx.Err() != nil) {
 		var mistakes *app.ConfigError
-		if errors.As(err, &mistakes) {
-			fmt.Fprintln(os.Stderr, mistakes) // a line each, as editors read them
+		var refused *app.RefusedError
+		if errors.As(err, &mistakes) || errors.As(err, &refused) {
+			fmt.Fprintln(os.Stderr, err) // a line each, as editors read them
 			return 1
 		}
 		fmt.Fprintln(os.Stderr, "weir:", err)

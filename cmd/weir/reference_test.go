@@ -136,7 +136,7 @@ func state(op catalog.Operation) string {
 func cliPage(t *testing.T) string {
 	var b strings.Builder
 	b.WriteString("# Commands\n\nGenerated from the program's own help; `make docs` writes it anew. A long flag may\nbe written with one dash or two.\n")
-	for _, args := range [][]string{{}, {"serve"}, {"demo"}, {"query"}, {"tail"}, {"show"}, {"payload"}, {"keys", "new"}, {"check"}, {"sim"}, {"version"}} {
+	for _, args := range [][]string{{}, {"serve"}, {"demo"}, {"query"}, {"tail"}, {"show"}, {"payload"}, {"keys", "new"}, {"check"}, {"reload"}, {"backends"}, {"sim"}, {"version"}} {
 		parser, err := newParser()
 		if err != nil {
 			t.Fatal(err)
@@ -185,7 +185,7 @@ func TestDoubleDashes(t *testing.T) {
 
 func configPage(t *testing.T) string {
 	var b strings.Builder
-	b.WriteString("# Config\n\nGenerated from the config's own types; `make docs` writes it anew. The file is YAML,\n`weir.yaml` unless `-config` names another. `weir check` names every mistake in it at\nonce. Any text may refer to a secret as `${env:NAME}` or `${file:PATH}`.\n\n| field | type | meaning |\n|---|---|---|\n")
+	b.WriteString("# Config\n\nGenerated from the config's own types; `make docs` writes it anew. The file is YAML,\n`weir.yaml` unless `-config` names another. `weir check` names every mistake in it at\nonce. Any text may refer to a secret as `${env:NAME}` or `${file:PATH}`; a relative path\nstarts beside the config file, here and in every field that names a file.\n\nA running gateway takes over a changed file, see `reload`. What it cannot change\nthen it refuses, with the whole file: `data`, `gateway.name`, `gateway.listen`,\n`gateway.tls` between on and off, `gateway.h2c`, `gateway.header_timeout`,\n`gateway.idle_timeout`, `gateway.max_header_bytes`, `api`, `telemetry.listen`,\n`telemetry.log_format`, `store`, `payload` and `labels` need a restart.\n\n| field | type | meaning |\n|---|---|---|\n")
 	c := commentReader{t: t, files: map[string]map[string]string{}}
 	c.fields(&b, reflect.TypeFor[app.Config](), "")
 	return b.String()
@@ -201,6 +201,9 @@ func (c *commentReader) fields(b *strings.Builder, typ reflect.Type, prefix stri
 	docs := c.docs(typ.PkgPath())
 	for i := range typ.NumField() {
 		f := typ.Field(i)
+		if f.Type.Kind() == reflect.Pointer { // what may be left out
+			f.Type = f.Type.Elem()
+		}
 		name, opts, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 		if opts == "inline" {
 			c.fields(b, f.Type, prefix)

@@ -20,17 +20,50 @@ type serveCmd struct {
 // Help gives the example.
 func (serveCmd) Help() string {
 	return `Example:
-  weir serve -config weir.yaml`
+  weir serve -config weir.yaml
+
+A changed config is taken by itself, on SIGHUP, and by ` + "`weir reload`" + `. SIGTERM and
+Ctrl-C let calls under way end within gateway.drain_timeout; a second one cuts them.`
 }
 
 // Run serves until the program is told to stop.
 func (c *serveCmd) Run(ctx context.Context) error {
+	o := app.ServeOptions{Config: c.Config, Role: app.Role(c.Role), Leash: c.Leash, Stdin: os.Stdin, Stderr: os.Stderr}
+	if o.Role == app.RoleStore {
+		ignoreHangups()
+	} else {
+		again, stop := hangups()
+		defer stop()
+		o.Hangups = again
+	}
 	if c.Leash {
 		// Ctrl-C reaches every process of the terminal, and a service manager
 		// signals them all: the gateway alone decides when its store ends.
 		signal.Ignore(os.Interrupt, syscall.SIGTERM)
+		return app.Serve(ctx, o)
 	}
-	return app.Serve(ctx, c.Config, app.Role(c.Role), c.Leash, os.Stderr)
+	hurry, stop := toldTwice()
+	defer stop()
+	o.Hurry = hurry
+	return app.Serve(ctx, o)
+}
+
+// toldTwice gives a channel that is closed when the program is told to stop for
+// the second time.
+func toldTwice() (<-chan struct{}, func()) {
+	told, twice, done := make(chan os.Signal, 2), make(chan struct{}), make(chan struct{})
+	signal.Notify(told, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		for range 2 {
+			select {
+			case <-told:
+			case <-done:
+				return
+			}
+		}
+		close(twice)
+	}()
+	return twice, func() { signal.Stop(told); close(done) }
 }
 
 type demoCmd struct {

@@ -61,6 +61,20 @@ type State struct {
 	FreshRows       int64 // in memory
 	SealedFiles     int64
 	SealedBytes     int64
+	// Gateways are those that the store reads, its own first; Durable, Stored and
+	// Behind above are its own's. CaughtUp above is of all, and the rest is what
+	// all have together.
+	Gateways []GatewayState
+}
+
+// GatewayState is how far a gateway's records are in the store.
+type GatewayState struct {
+	Gateway         string // its name; empty until its journal has told it
+	Data            string // its data folder
+	Durable, Stored Position
+	Behind          int64
+	CaughtUp        bool
+	Problem         string `json:",omitempty"` // why it cannot be read now
 }
 
 // Position is where a frame stands in a journal.

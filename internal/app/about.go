@@ -15,18 +15,29 @@ type about struct {
 	Gateway string            `json:"gateway"`
 	Labels  map[string]string `json:"labels,omitempty"`
 	Payload string            `json:"payload,omitempty"` // the payload store's URL, which has no credentials
+	// Gateways are the further ones that the store has records of. A store file of
+	// a gateway that does not stand here is not read: it may be what a gateway
+	// left that was renamed since.
+	Gateways []known `json:"gateways,omitempty"`
+}
+
+// known is a further gateway.
+type known struct {
+	Name string `json:"name"`
+	Data string `json:"data,omitempty"` // its data folder; empty when it is read no more
 }
 
 func (c *Config) aboutFile() string { return filepath.Join(c.Data, "about.json") }
 
-// writeAbout writes the file by a rename, so that a reader never sees half of it.
-func (c *Config) writeAbout() error {
-	text, err := json.MarshalIndent(about{c.Gateway.Proxy.Name, c.Labels, c.Payload.URL}, "", "  ")
+// writeAbout writes the file durably and by a rename, so that no reader, and no
+// store after a power loss, sees half of it.
+func (c *Config) writeAbout(gateways ...known) error {
+	text, err := json.MarshalIndent(about{c.Gateway.Proxy.Name, c.Labels, c.Payload.URL, gateways}, "", "  ")
 	if err == nil {
 		err = os.MkdirAll(c.Data, 0o700)
 	}
 	if err == nil {
-		err = os.WriteFile(c.aboutFile()+".tmp", append(text, '\n'), 0o600)
+		err = writeSynced(c.aboutFile()+".tmp", append(text, '\n'))
 	}
 	if err == nil {
 		err = os.Rename(c.aboutFile()+".tmp", c.aboutFile())
@@ -37,20 +48,41 @@ func (c *Config) writeAbout() error {
 	return nil
 }
 
-// readAbout takes the gateway's name and the labels from the folder; a folder
-// whose store never started has no such file and needs none.
-func (c *Config) readAbout() error {
+func writeSynced(file string, text []byte) error {
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// loadAbout reads what the folder says of itself: nothing when its store never
+// started.
+func (c *Config) loadAbout() (a about, found bool, err error) {
 	text, err := os.ReadFile(c.aboutFile())
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return a, false, nil
 	}
-	var a about
 	if err == nil {
 		err = json.Unmarshal(text, &a)
 	}
 	if err != nil {
-		return fmt.Errorf("read what the data folder says of itself: %w", err)
+		return about{}, false, fmt.Errorf("read what the data folder says of itself: %w", err)
+	}
+	return a, true, nil
+}
+
+// readAbout takes the gateway's name and the labels from the folder, and gives the
+// further gateways that its store has.
+func (c *Config) readAbout() ([]known, error) {
+	a, found, err := c.loadAbout()
+	if err != nil || !found {
+		return nil, err
 	}
 	c.Gateway.Proxy.Name, c.Labels, c.Payload.URL = a.Gateway, a.Labels, a.Payload
-	return nil
+	return a.Gateways, nil
 }

@@ -15,14 +15,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"weir/internal/fault"
 	"weir/internal/payload"
 	"weir/internal/query"
 	"weir/internal/record"
 	"weir/internal/sink"
-	"weir/internal/sink/lake"
 )
 
 func openLibrary(ctx context.Context, cfg *Config) (*payload.Library, error) {
@@ -33,10 +30,10 @@ func openLibrary(ctx context.Context, cfg *Config) (*payload.Library, error) {
 	return &payload.Library{Spool: payload.ReadSpool(cfg.spoolDir()), Store: store, Split: split}, nil
 }
 
-func uploadOptions(library *payload.Library, l *lake.Lake, log *slog.Logger) payload.Options {
-	return payload.Options{Spool: library.Spool, Store: library.Store, Split: library.Split, Seal: l.Seal, Logger: log,
+func uploadOptions(library *payload.Library, part sink.Store, log *slog.Logger) payload.Options {
+	return payload.Options{Spool: library.Spool, Store: library.Store, Split: library.Split, Seal: part.Seal, Logger: log,
 		Sealed: func() (epoch, seq uint64) {
-			done := l.Cursor().Done
+			done := part.Cursor().Done
 			return done.Epoch, done.Seq
 		}}
 }
@@ -58,21 +55,23 @@ func tellOrphans(ctx context.Context, follower *sink.Runner, uploads *payload.Up
 	}
 }
 
-func watchUploads(r prometheus.Registerer, u *payload.Uploader) {
-	counter := func(name, help string, get func(payload.Stats) int64) {
-		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(get(u.Stats())) }))
-	}
-	counter("weir_payload_uploads_total", "Exchanges whose large bodies and files were brought to the payload store and read back.", func(s payload.Stats) int64 { return s.Uploads })
-	counter("weir_payload_failures_total", "Failed uploads; each is tried again.", func(s payload.Stats) int64 { return s.Failures })
-	r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "weir_payload_pending", Help: "Exchanges whose bodies wait for the payload store."},
-		func() float64 { return float64(u.Stats().Pending) }))
+// bodies finds an exchange's bodies: in a gateway's spool or the payload store, or
+// in its row.
+type bodies struct {
+	libraries func() []*payload.Library // of the gateways, at least one; one payload store
+	queries   *query.Service
 }
 
-// bodies finds an exchange's bodies: in the spool or the payload store, or in
-// its row.
-type bodies struct {
-	library *payload.Library
-	queries *query.Service
+// library gives where to look for an exchange: in the spool that has it, or else
+// in any, for the payload store.
+func (b *bodies) library(id record.ID) *payload.Library {
+	all := b.libraries()
+	for _, l := range all {
+		if l.Spool.Taken(id) {
+			return l
+		}
+	}
+	return all[0]
 }
 
 // Open gives the request, the answer or a file of an exchange.
@@ -81,10 +80,11 @@ func (b *bodies) Open(ctx context.Context, id record.ID, name string) (*payload.
 	if err != nil {
 		return nil, err
 	}
-	if found && !row.elsewhere(name) && !b.library.Spool.Taken(id) {
+	library := b.library(id)
+	if found && !row.elsewhere(name) && !library.Spool.Taken(id) {
 		return row.inline(name) // a payload store that is away is not asked
 	}
-	c, err := b.library.Open(ctx, id, name)
+	c, err := library.Open(ctx, id, name)
 	switch {
 	case err == nil:
 		return c, nil

@@ -1,14 +1,12 @@
 package app
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"net"
-	"os"
 	"path/filepath"
 	"regexp"
 	"sort"
+	"time"
 
 	"weir/internal/api"
 	"weir/internal/fault"
@@ -28,6 +26,9 @@ const (
 	DefaultConfig = "weir.yaml"
 	DefaultAPI    = api.DefaultListen
 )
+
+// defaultOps is where the gateway answers operators.
+const defaultOps = "127.0.0.1:8082"
 
 // Config is the whole of weir.yaml: the parts' own configs, and what is the
 // program's. Fields that are left out have the defaults that their comments
@@ -50,6 +51,8 @@ type Config struct {
 	// Labels are request headers that become columns of WeirExchanges, as
 	// header: Column.
 	Labels map[string]string `yaml:"labels"`
+	// Reload is when a running gateway reads this file again.
+	Reload Reload `yaml:"reload"`
 
 	upstream.Config `yaml:",inline"`
 	Callers         identity.Config `yaml:",inline"`
@@ -66,9 +69,32 @@ type Gateway struct {
 // Telemetry is the log's form and where the gateway's metrics are.
 type Telemetry struct {
 	telemetry.Config `yaml:",inline"`
-	// Listen is where the gateway answers /metrics, /healthz and /readyz;
-	// default 127.0.0.1:8082, "none" for nowhere.
+	// Listen is where the gateway answers /metrics, /backends, /healthz, /readyz
+	// and, to callers of this machine, /-/reload; default 127.0.0.1:8082, "none"
+	// for nowhere.
 	Listen string `yaml:"listen"`
+}
+
+// Reload is how the gateway notices a changed config by itself.
+type Reload struct {
+	// Watch is how often the gateway looks whether this file, or one that it refers
+	// to as ${file:PATH}, has other contents; what two looks in a row find is taken.
+	// Default 2s; 0s never looks, so that SIGHUP and `weir reload` only do it.
+	Watch *time.Duration `yaml:"watch"`
+}
+
+// The times of Reload.Watch.
+const (
+	defaultWatch  = 2 * time.Second
+	shortestWatch = 100 * time.Millisecond
+)
+
+// every is how often to look; 0 is never.
+func (r Reload) every() time.Duration {
+	if r.Watch == nil {
+		return defaultWatch
+	}
+	return *r.Watch
 }
 
 // Store is the embedded store's part of the config.
@@ -78,32 +104,51 @@ type Store struct {
 	// Threads of the query engine; default one less than there are processors,
 	// at least one, so that queries leave the gateway room.
 	Threads int `yaml:"threads"`
+	// Gateways are further gateways that this store reads, besides the one of
+	// data: each a `weir serve --role gateway` with a config and a data folder of
+	// its own, which this process must be able to write. Queries see the records
+	// of all as one. A gateway that is taken out of the list keeps the records that
+	// are sealed.
+	Gateways []Replica `yaml:"gateways"`
+}
+
+// Replica is a further gateway that a store reads.
+type Replica struct {
+	// Data is that gateway's data folder; a relative path starts beside this
+	// config file. Its gateway.name must be another than those of all others.
+	Data string `yaml:"data"`
 }
 
 // LoadConfig reads and checks a config file. The error is a *ConfigError that
-// names every mistake in it at once.
+// names every mistake in it at once, or says that the file cannot be read.
 func LoadConfig(file string) (*Config, error) {
-	text, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no config file %s; `weir demo` runs without one, and README.md has one to begin with", file)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the config: %w", err)
-	}
-	cfg, err := parseConfig(file, text, secret.Resolver{}.Expand)
-	if err != nil {
-		return nil, err
-	}
-	return cfg, nil
+	cfg, _, err := loadConfig(file)
+	return cfg, err
 }
 
-func parseConfig(file string, text []byte, resolve func(string) (string, error)) (*Config, error) {
+// loadConfig also tells what was read, even when it fails. Further checks see a
+// config that has its defaults.
+func loadConfig(file string, further ...func(*Config) []fault.Problem) (*Config, *reading, error) {
+	r := newReading(file)
+	text, err := r.config()
+	if err != nil {
+		return nil, r, err
+	}
+	resolver := secret.Resolver{Dir: filepath.Dir(file), File: r.secret}
+	cfg, err := parseConfig(file, text, resolver.Expand, further...)
+	return cfg, r, err
+}
+
+func parseConfig(file string, text []byte, resolve func(string) (string, error), further ...func(*Config) []fault.Problem) (*Config, error) {
 	d := &document{file: file}
 	cfg := &Config{file: file}
 	d.read(text, cfg, resolve)
 	cfg.defaults()
 	if d.root != nil || len(d.mistakes) == 0 {
 		cfg.check(d)
+		for _, more := range further {
+			d.problems("", more(cfg))
+		}
 	}
 	if err := d.err(); err != nil {
 		return nil, err
@@ -125,7 +170,7 @@ func (c *Config) defaults() {
 		c.API.Listen = DefaultAPI
 	}
 	if c.Telemetry.Listen == "" {
-		c.Telemetry.Listen = "127.0.0.1:8082"
+		c.Telemetry.Listen = defaultOps
 	}
 	if c.Payload.InlineLimit == 0 {
 		c.Payload.InlineLimit = payload.DefaultInlineLimit
@@ -133,6 +178,9 @@ func (c *Config) defaults() {
 	if c.Store.MemoryMiB == 0 {
 		c.Store.MemoryMiB = 1024
 	}
+	dir := filepath.Dir(absolute(c.file))
+	c.Gateway.Config.Locate(dir)
+	c.Config.Locate(dir)
 }
 
 var columnName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
@@ -153,7 +201,7 @@ func (c *Config) check(d *document) {
 // own checks what is the program's own.
 func (c *Config) own() []fault.Problem {
 	var ps []fault.Problem
-	if l := c.Telemetry.Listen; l != "none" {
+	if l := c.Telemetry.Listen; l != nowhere {
 		if _, _, err := net.SplitHostPort(l); err != nil {
 			ps = append(ps, fault.Problem{Path: "telemetry.listen", Message: "not an address and port", Hint: "127.0.0.1:8082, or none"})
 		}
@@ -164,6 +212,10 @@ func (c *Config) own() []fault.Problem {
 	if c.Store.Threads < 0 {
 		ps = append(ps, fault.Problem{Path: "store.threads", Message: "a count cannot be negative", Hint: "leave it out, or write 1"})
 	}
+	if d := c.Reload.every(); d < 0 || d > 0 && d < shortestWatch {
+		ps = append(ps, fault.Problem{Path: "reload.watch", Message: "less than 100ms", Hint: "2s, or 0s for never"})
+	}
+	ps = append(ps, c.checkReplicas()...)
 	taken := map[string]bool{}
 	for _, col := range record.Columns() {
 		taken[col.Name] = true
@@ -211,8 +263,12 @@ func (c *Config) storeDir() string { return filepath.Join(c.Data, "store") }
 
 // Summary says in one line what the config describes.
 func (c *Config) Summary() string {
-	return fmt.Sprintf("%s is right: %s, %s, %s, data in %s", c.file, counted(len(c.Backends), "backend"),
-		counted(len(c.Deployments), "deployment"), counted(len(c.Callers.Subscriptions), "subscription"), c.Data)
+	return fmt.Sprintf("%s is right: %s, data in %s", c.file, c.counts(), c.Data)
+}
+
+func (c *Config) counts() string {
+	return counted(len(c.Backends), "backend") + ", " + counted(len(c.Deployments), "deployment") + ", " +
+		counted(len(c.Callers.Subscriptions), "subscription")
 }
 
 func counted(n int, what string) string {

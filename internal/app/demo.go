@@ -47,6 +47,7 @@ gateway:
   name: weir-demo
   region: local
   listen: {{.Listen}}
+  drain_timeout: 2s
 api:
   listen: {{.API}}
 telemetry:
@@ -120,7 +121,7 @@ func Demo(ctx context.Context, o DemoOptions, out, stderr io.Writer) error {
 		return err
 	}
 	serving := make(chan error, 1)
-	go func() { serving <- Serve(ctx, config, RoleAll, false, stderr) }()
+	go func() { serving <- Serve(ctx, ServeOptions{Config: config, Role: RoleAll, Stderr: stderr}) }()
 	err = demoRuns(ctx, o, out, serving)
 	if err == nil {
 		select {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -27,12 +28,13 @@ func OpenFolder(ctx context.Context, dir string) (*Folder, func(), error) {
 		return nil, nil, fmt.Errorf("%s is not a data folder: it has no journal; -data names the folder of the config's data field", dir)
 	}
 	cfg := &Config{Data: dir}
-	if err := cfg.readAbout(); err != nil {
+	further, err := cfg.readAbout()
+	if err != nil {
 		return nil, nil, err
 	}
 	cfg.defaults()
 	log := slog.New(slog.DiscardHandler)
-	o := lakeOptions(cfg, log)
+	o := lakeOptions(cfg, log, further...)
 	o.ReadOnly = true
 	l, err := lake.Open(ctx, o)
 	if err != nil {
@@ -43,17 +45,56 @@ func OpenFolder(ctx context.Context, dir string) (*Folder, func(), error) {
 	if err != nil { // credentials are in the config or the environment; queries need none
 		library = &payload.Library{Spool: payload.ReadSpool(cfg.spoolDir()), Store: payload.Away(err), Split: split}
 	}
-	read := newReader(cfg.Labels, library, nil, log)
-	follower, err := sink.NewRunner(sink.Config{Journal: cfg.journalDir(), Orphaned: true, Store: l, Read: read.read, Logger: log})
-	if err == nil {
-		err = follower.CatchUp(ctx)
+	libraries := []*payload.Library{library}
+	err = catchUp(ctx, cfg, l, cfg.Data, library)
+	for _, k := range further {
+		if err != nil {
+			break
+		}
+		var theirs *payload.Library
+		if theirs, err = readFurther(ctx, cfg, l, k, library.Store); theirs != nil {
+			libraries = append(libraries, theirs)
+		}
 	}
 	if err != nil {
 		stop()
 		return nil, nil, fmt.Errorf("read the journal: %w", err)
 	}
 	service := query.New(engine{l}, cfg.labelColumns())
-	return &Folder{service, &bodies{library, service}}, stop, nil
+	return &Folder{service, &bodies{func() []*payload.Library { return libraries }, service}}, stop, nil
+}
+
+// catchUp reads the rest of a gateway's journal into memory.
+func catchUp(ctx context.Context, cfg *Config, store sink.Store, data string, library *payload.Library) error {
+	log := slog.New(slog.DiscardHandler)
+	read := newReader(cfg.Labels, library, nil, log)
+	follower, err := sink.NewRunner(sink.Config{Journal: journalIn(data), Orphaned: true, Store: store, Read: read.read, Logger: log})
+	if err != nil {
+		return err
+	}
+	return follower.CatchUp(ctx)
+}
+
+// readFurther reads what is not sealed of a further gateway, if its folder is here:
+// the store's folder may have been copied elsewhere.
+func readFurther(ctx context.Context, cfg *Config, l *lake.Lake, k known, store payload.Store) (*payload.Library, error) {
+	if k.Data == "" {
+		return nil, nil
+	}
+	if err := journalThere(k.Data); errors.Is(err, errMissing) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	if name, err := sink.Owner(journalIn(k.Data), true); err != nil || name != k.Name {
+		return nil, err
+	}
+	part, err := l.Part(ctx, k.Name)
+	if err != nil {
+		return nil, err
+	}
+	library := &payload.Library{Spool: payload.ReadSpool(spoolIn(k.Data)), Store: store, Split: split}
+	return library, catchUp(ctx, cfg, part, k.Data, library)
 }
 
 // Query runs one query.

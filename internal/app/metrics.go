@@ -3,6 +3,7 @@ package app
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
+	"weir/internal/front"
 	"weir/internal/journal"
 	"weir/internal/payload"
 )
@@ -57,4 +58,57 @@ func (c syncTimes) Collect(ch chan<- prometheus.Metric) {
 func watchSpool(r prometheus.Registerer, s *payload.Spool) {
 	r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "weir_spool_bytes",
 		Help: "Large bodies that are not yet only in the payload store."}, func() float64 { return float64(s.Usage()) }))
+}
+
+// watchGateway shows whether the gateway takes calls, and its connections.
+func watchGateway(r prometheus.Registerer, ready func() error, connections func() front.Stats) {
+	gauge := func(name, help string, get func() float64) {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "weir_gateway_" + name, Help: help}, get))
+	}
+	gauge("ready", "1 while the gateway takes calls, 0 while /readyz says why not.", func() float64 {
+		if ready() != nil {
+			return 0
+		}
+		return 1
+	})
+	gauge("connections", "Connections of clients that are open.", func() float64 { return float64(connections().Open) })
+	r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "weir_gateway_connections_refused_total",
+		Help: "Connections that were closed at once: beyond the limit of their address, or without the PROXY header."},
+		func() float64 { return float64(connections().Refused) }))
+}
+
+// reloadMetrics have the names that Prometheus's own programs use.
+type reloadMetrics struct {
+	successful, successTime prometheus.Gauge
+	total                   *prometheus.CounterVec
+}
+
+// newReloadMetrics takes the start as the first success.
+func newReloadMetrics(r prometheus.Registerer) *reloadMetrics {
+	m := &reloadMetrics{
+		successful: prometheus.NewGauge(prometheus.GaugeOpts{Name: "weir_config_last_reload_successful",
+			Help: "1 when the config that was read last is in use, 0 when the one before it had to stay."}),
+		successTime: prometheus.NewGauge(prometheus.GaugeOpts{Name: "weir_config_last_reload_success_timestamp_seconds",
+			Help: "When the config in use was taken, in seconds since 1970."}),
+		total: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "weir_config_reloads_total",
+			Help: "Reloads by result: ok or failed."}, []string{"result"}),
+	}
+	r.MustRegister(m.successful, m.successTime, m.total)
+	m.successful.Set(1)
+	m.successTime.SetToCurrentTime()
+	for _, result := range []string{"ok", "failed"} {
+		m.total.WithLabelValues(result)
+	}
+	return m
+}
+
+func (m *reloadMetrics) count(err error) {
+	if err != nil {
+		m.successful.Set(0)
+		m.total.WithLabelValues("failed").Inc()
+		return
+	}
+	m.successful.Set(1)
+	m.successTime.SetToCurrentTime()
+	m.total.WithLabelValues("ok").Inc()
 }

@@ -75,7 +75,7 @@ subscriptions: [{name: a, keys: ["sha256:` + strings.Repeat("0", 64) + `"]}]
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &journalWriter{t, j, spool}
+	w := &journalWriter{t, j, spool, "gw"}
 	x := &large{cfg: cfg}
 	x.inline = w.exchange("application/json", []byte(`{"a":1}`), "application/json", []byte(`{"b":2}`), false, 0, true)
 	x.both = w.exchange("application/octet-stream", noise(1, 3<<20), "video/mp4", noise(2, 3<<20), true, 1<<20+5, true)
@@ -96,9 +96,10 @@ subscriptions: [{name: a, keys: ["sha256:` + strings.Repeat("0", 64) + `"]}]
 }
 
 type journalWriter struct {
-	t     *testing.T
-	j     *journal.Journal
-	spool *payload.Spool
+	t       *testing.T
+	j       *journal.Journal
+	spool   *payload.Spool
+	gateway string // in the records
 }
 
 // exchange writes one, its bodies to the spool where it is told to: of the answer
@@ -106,7 +107,7 @@ type journalWriter struct {
 func (w *journalWriter) exchange(requestType string, request []byte, answerType string, answer []byte, spool bool, head int, ended bool) recorded {
 	now := time.Now()
 	x := recorded{record.NewID(now), map[string][]byte{"request": request, "answer": answer}}
-	begin := record.Begin{Time: now, Gateway: "gw", Operation: "chatcompletions_create", Spooled: spool, RequestSize: int64(len(request))}
+	begin := record.Begin{Time: now, Gateway: w.gateway, Operation: "chatcompletions_create", Spooled: spool, RequestSize: int64(len(request))}
 	if requestType != "" {
 		begin.Headers = []record.Header{{Name: "content-type", Value: requestType}}
 	}
@@ -124,6 +125,8 @@ func (w *journalWriter) exchange(requestType string, request []byte, answerType 
 	frames[0].Meta = begin.Append(nil)
 	if ended {
 		frames = append(frames, journal.Frame{Kind: journal.End, ID: x.id, Meta: end.Append(nil), Blocks: []journal.Block{{Data: rest}}})
+		delivered := record.Delivered{Time: now, ResponseSize: int64(len(answer))}
+		frames = append(frames, journal.Frame{Kind: journal.Delivered, ID: x.id, Meta: delivered.Append(nil)})
 	}
 	for i := range frames {
 		if _, err := w.j.Commit(&frames[i]); err != nil {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -24,11 +25,18 @@ const (
 	restartCalm  = 30 * time.Second // a run this long starts over with the first pause
 )
 
-// supervise keeps a child of the same program running with args until ctx
-// ends, restarting it when it dies. The child holds the read end of a pipe
-// whose write end is ours: however this process ends, the pipe closes and the
-// child goes too.
-func supervise(ctx context.Context, args []string, stderr io.Writer, log *slog.Logger) error {
+// child is a run of the same program.
+type child struct {
+	args []string
+	// input gives what each run finds on its standard input.
+	input  func() ([]byte, error)
+	stderr io.Writer
+}
+
+// supervise keeps a child running until ctx ends, restarting it when it dies. The
+// child holds the read end of a pipe whose write end is ours: however this process
+// ends, the pipe closes and the child goes too.
+func supervise(ctx context.Context, c child, log *slog.Logger) error {
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find this program to start the store with: %w", err)
@@ -36,7 +44,7 @@ func supervise(ctx context.Context, args []string, stderr io.Writer, log *slog.L
 	pause := restartFirst
 	for {
 		started := time.Now()
-		err := runChild(ctx, self, args, stderr, log)
+		err := c.run(ctx, self, log)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -53,16 +61,20 @@ func supervise(ctx context.Context, args []string, stderr io.Writer, log *slog.L
 	}
 }
 
-// runChild runs one child until it ends, or until ctx does: then the leash is
-// let go, and a child that does not follow in ten seconds is killed.
-func runChild(ctx context.Context, self string, args []string, stderr io.Writer, log *slog.Logger) error {
+// run runs the child once until it ends, or until ctx does: then the leash is let
+// go, and a child that does not follow in ten seconds is killed.
+func (c child) run(ctx context.Context, self string, log *slog.Logger) error {
+	input, err := c.input()
+	if err != nil {
+		return err
+	}
 	leash, hold, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("make the pipe that ties the store to its gateway: %w", err)
 	}
 	defer hold.Close()
-	cmd := exec.Command(self, args...)
-	cmd.Stdout, cmd.Stderr = stderr, stderr
+	cmd := exec.Command(self, c.args...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), c.stderr, c.stderr
 	cmd.ExtraFiles = []*os.File{leash}
 	err = cmd.Start()
 	leash.Close()

@@ -98,6 +98,19 @@ func (d *document) read(text []byte, out any, resolve func(string) (string, erro
 	}
 }
 
+// glance reads of text what out has fields for, and judges nothing else.
+func (d *document) glance(text []byte, out any) {
+	var root yaml.Node
+	if err := yaml.Unmarshal(text, &root); err != nil {
+		d.syntax(err)
+		return
+	}
+	if len(root.Content) > 0 {
+		d.root = root.Content[0]
+		d.decode(out)
+	}
+}
+
 var yamlLine = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
 
 func (d *document) syntax(err error) {

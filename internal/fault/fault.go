@@ -32,6 +32,7 @@ const (
 	BadGateway
 	Unavailable
 	Timeout
+	RequestTimeout
 )
 
 var statuses = [...]int{
@@ -49,6 +50,7 @@ var statuses = [...]int{
 	BadGateway:       http.StatusBadGateway,
 	Unavailable:      http.StatusServiceUnavailable,
 	Timeout:          http.StatusGatewayTimeout,
+	RequestTimeout:   http.StatusRequestTimeout,
 }
 
 // Status is the HTTP status that answers this kind.

@@ -13,6 +13,7 @@ import (
 
 	"weir/internal/catalog"
 	"weir/internal/fault"
+	"weir/internal/front"
 	"weir/internal/identity"
 	"weir/internal/payload"
 	"weir/internal/record"
@@ -103,7 +104,7 @@ func (x *exchange) admit() *fault.Error {
 // identifyCaller finds who calls: by a subscription's key, or, for a WebSocket, by
 // the short-lived key of a realtime session that was made through the gateway.
 func (x *exchange) identifyCaller() *fault.Error {
-	caller, denied := x.p.Callers.Identify(x.r.Header, x.query.get)
+	caller, denied := x.set.Callers.Identify(x.r.Header, x.query.get)
 	if denied != nil && caller == nil && x.match.Found() && x.match.Op.Socket {
 		if t := x.p.tickets.find(identity.Presented(x.r.Header, x.query.get)); t != nil {
 			caller, denied, x.ticket = t.caller, nil, t
@@ -121,7 +122,7 @@ func (x *exchange) identifyCaller() *fault.Error {
 // passUnknown says whether a call that no row matches passes, and gives it a row.
 // Resource Manager's never do: they would act with the operator's rights.
 func (x *exchange) passUnknown() bool {
-	if x.p.cfg.UnknownOperations != passUnknown || x.match.Surface == catalog.None || x.match.Surface == catalog.ARM || !catalog.PlainPath(x.r.URL) {
+	if x.set.Config.UnknownOperations != passUnknown || x.match.Surface == catalog.None || x.match.Surface == catalog.ARM || !catalog.PlainPath(x.r.URL) {
 		return false
 	}
 	x.match.Op, x.match.Index = &x.p.unknown, -1
@@ -256,10 +257,10 @@ func (x *exchange) admitForm(kind string) *fault.Error {
 // admitStream takes a body of any size: what is small is read, what is large
 // passes through the spool, and is read as far as scan needs it.
 func (x *exchange) admitStream(body io.Reader, scan *catalog.FormScanner) *fault.Error {
-	if x.r.ContentLength > x.p.cfg.MaxUpload {
-		return x.tooLarge(x.p.cfg.MaxUpload)
+	if x.r.ContentLength > x.set.Config.MaxUpload {
+		return x.tooLarge(x.set.Config.MaxUpload)
 	}
-	s := &source{body: body, inline: int(x.p.Inline), limit: x.p.cfg.MaxUpload, create: func() (*payload.File, error) {
+	s := &source{body: body, inline: int(x.p.Inline), limit: x.set.Config.MaxUpload, create: func() (*payload.File, error) {
 		return x.p.Spool.Create(x.id, record.RequestSide, 0, nil)
 	}}
 	x.src, x.announced = s, maps.Clone(x.r.Trailer)
@@ -312,7 +313,7 @@ func (x *exchange) badSource(err error) *fault.Error {
 	case errors.As(err, &spool):
 		return unavailable(err)
 	case errors.Is(err, errTooLarge):
-		return x.tooLarge(x.p.cfg.MaxUpload)
+		return x.tooLarge(x.set.Config.MaxUpload)
 	case errors.Is(err, catalog.ErrForm):
 		return badRequest("InvalidBody", "Invalid request: "+catalog.ErrForm.Error()+".", "")
 	}
@@ -321,6 +322,12 @@ func (x *exchange) badSource(err error) *fault.Error {
 
 // unread is the error of a body that the client did not send to its end.
 func (x *exchange) unread(err error) *fault.Error {
+	if errors.Is(err, front.ErrBodyTimeout) {
+		return &fault.Error{
+			Kind: fault.RequestTimeout, Code: "408", Message: "The request's body did not arrive in time: nothing more of it came.",
+			Source: "gateway", Reason: "RequestBodyTimeout", Section: "inbound",
+		}
+	}
 	broken := errors.Is(err, io.ErrUnexpectedEOF) && (x.coded == nil || !x.coded.whole)
 	if x.gone() || broken {
 		return clientGone("inbound")
@@ -379,7 +386,7 @@ func (x *exchange) readBody() *fault.Error {
 		length = -1
 	}
 	var err error
-	x.body, err = readBody(body, length, x.p.cfg.MaxBody)
+	x.body, err = readBody(body, length, x.set.Config.MaxBody)
 	x.begin.RequestSize = int64(len(x.body))
 	if x.coded != nil {
 		x.begin.RequestSize = x.coded.n
@@ -388,7 +395,7 @@ func (x *exchange) readBody() *fault.Error {
 	case err == nil:
 		return nil
 	case errors.Is(err, errTooLarge):
-		return x.tooLarge(x.p.cfg.MaxBody)
+		return x.tooLarge(x.set.Config.MaxBody)
 	}
 	return x.unread(err)
 }
@@ -397,7 +404,7 @@ func (x *exchange) readBody() *fault.Error {
 // is read for a while, because a client that is still writing may not see the
 // answer.
 func (x *exchange) tooLarge(limit int64) *fault.Error {
-	rest, _ := io.CopyN(io.Discard, x.r.Body, x.p.cfg.MaxBody)
+	rest, _ := io.CopyN(io.Discard, x.r.Body, x.set.Config.MaxBody)
 	x.begin.RequestSize = max(x.r.ContentLength, int64(len(x.body))+rest)
 	x.body = nil
 	return &fault.Error{

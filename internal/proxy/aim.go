@@ -33,7 +33,9 @@ func (x *exchange) aim() *fault.Error {
 		}
 		x.order = append(x.order[:0], m)
 	case x.pool != nil && !x.match.Op.Stateful:
-		x.order = x.pool.Order(x.order[:0])
+		x.balanced = true
+		x.nameSession()
+		x.order = x.pool.Order(x.order[:0], x.start, x.session)
 	default:
 		x.order = upstream.Home(x.order[:0], members, x.begin.Subscription)
 	}
@@ -65,7 +67,7 @@ func (x *exchange) nameDeployment() *fault.Error {
 // candidates gives the backends that serve what the call asks for.
 func (x *exchange) candidates() ([]*upstream.Member, *fault.Error) {
 	name := x.begin.Deployment
-	up := x.p.Upstream
+	up := x.set.Upstream
 	switch {
 	case x.ticket != nil && up.Backend(x.ticket.backend) != nil:
 		m := up.Backend(x.ticket.backend)
@@ -106,7 +108,7 @@ type held struct{ kind, id, backend string }
 // holder finds the backend that holds the objects which the call names; the
 // answer's backend is empty where it names none that any backend has.
 func (x *exchange) holder() (held, *fault.Error) {
-	if len(x.p.Upstream.Backends()) == 1 || x.call.Surface == upstream.ARM {
+	if len(x.set.Upstream.Backends()) == 1 || x.call.Surface == upstream.ARM {
 		return held{}, nil
 	}
 	var first held

@@ -35,7 +35,7 @@ func (x *exchange) writeBegin() *fault.Error {
 		return unavailable(err)
 	}
 	b := &x.begin
-	b.CallerIP = x.p.Clients.Address(x.r)
+	b.CallerIP = x.set.Clients.Address(x.r)
 	b.ClientProtocol = x.r.Proto
 	if x.r.TLS != nil {
 		b.TLSVersion = tls.VersionName(x.r.TLS.Version)

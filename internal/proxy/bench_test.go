@@ -69,14 +69,16 @@ func serveRole(role, up string) {
 		defer j.Close()
 		cat := catalog.New()
 		callers, _ := identity.New(identity.Config{Subscriptions: []identity.Subscription{{Name: "team", Keys: []string{identity.Hash(testKey)}}}})
-		p := New(Config{}, Parts{
-			Catalog: cat, Callers: callers, Clients: front.NewClients(front.Config{}), Log: Journal(j),
-			Inline:  1 << 40,
-			Metrics: prometheus.NewRegistry(), Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
-			Upstream: upstream.New(upstream.Config{
-				Backends:    []upstream.Backend{{Name: "a", Kind: upstream.KindAzure, URL: up, Key: "k"}},
-				Deployments: []upstream.Deployment{{Name: "gpt", Backends: []upstream.Target{{Backend: "a"}}}},
-			}, Paths(cat)),
+		logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
+		backends, err := upstream.New(upstream.Config{
+			Backends:    []upstream.Backend{{Name: "a", Kind: upstream.KindAzure, URL: up, Key: "k"}},
+			Deployments: []upstream.Deployment{{Name: "gpt", Backends: []upstream.Target{{Backend: "a"}}}},
+		}, Paths(cat), nil, logger)
+		if err != nil {
+			panic(err)
+		}
+		p := New(Setup{Callers: callers, Upstream: backends, Clients: front.NewClients(front.Config{})}, Parts{
+			Catalog: cat, Log: Journal(j), Inline: 1 << 40, Metrics: prometheus.NewRegistry(), Logger: logger,
 		})
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()

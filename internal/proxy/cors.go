@@ -56,7 +56,7 @@ const corsPreflight = "cors_preflight"
 // preflight answers a browser that asks whether it may call; it says whether the
 // request was one.
 func (x *exchange) preflight() bool {
-	c := &x.p.cfg.CORS
+	c := &x.set.Config.CORS
 	if x.r.Method != http.MethodOptions || len(c.Origins) == 0 || len(x.r.Header["Access-Control-Request-Method"]) == 0 {
 		return false
 	}
@@ -91,7 +91,7 @@ func (x *exchange) preflight() bool {
 
 // share tells a browser that the page may read the answer.
 func (x *exchange) share(h http.Header) {
-	c := &x.p.cfg.CORS
+	c := &x.set.Config.CORS
 	if len(c.Origins) == 0 {
 		return
 	}

@@ -20,6 +20,7 @@ const keepMeta = 64 << 10
 // exchange is one request under way.
 type exchange struct {
 	p         *Proxy
+	set       *Setup
 	w         http.ResponseWriter
 	r         *http.Request
 	id        record.ID
@@ -41,7 +42,12 @@ type exchange struct {
 	scan      *catalog.FormScanner // that looked for it when a backend needed it
 	pool      *upstream.Pool
 	order     []*upstream.Member
+	balanced  bool   // its backend is chosen by the pool
+	session   string // by which its backend is chosen, where the deployment has an affinity
+	newCookie string // that the answer sets, to name the session from now on
 	call      upstream.Call
+	at        *attempt           // the last one, whose answer passes
+	buf       *[bufferBytes]byte // for the first of an answer
 	trace     string
 
 	begin   record.Begin
@@ -63,17 +69,20 @@ type exchange struct {
 
 func (x *exchange) init(p *Proxy, w http.ResponseWriter, r *http.Request) {
 	now := time.Now()
-	x.p, x.w, x.r, x.start = p, w, r, now
+	x.p, x.w, x.r, x.start, x.set = p, w, r, now, p.setup.Load()
 	x.id = record.NewID(now)
 	x.idText = x.id.String()
 	x.query.parse(r.URL.RawQuery)
 	x.begin.Time = now
-	x.begin.Gateway, x.begin.Region = p.cfg.Name, p.cfg.Region
+	x.begin.Gateway, x.begin.Region = x.set.Config.Name, x.set.Config.Region
 }
 
 // release makes x ready for another request, keeping its buffers.
 func (x *exchange) release() {
 	p := x.p
+	if x.buf != nil {
+		p.buffers.Put(x.buf)
+	}
 	clear(x.order)
 	clear(x.query.pairs)
 	clear(x.begin.Headers)
@@ -117,16 +126,13 @@ func (x *exchange) run() {
 		x.answerModels()
 		return
 	}
-	if x.match.Op.Lists != "" && len(x.p.Upstream.Backends()) > 1 {
+	if x.match.Op.Lists != "" && len(x.set.Upstream.Backends()) > 1 {
 		x.answerList()
 		return
 	}
 	resp, f := x.forward()
 	switch {
-	case x.gone():
-		if resp != nil {
-			_ = resp.Body.Close() // nobody waits for it
-		}
+	case x.gone() && (f == nil || f.Kind != fault.RequestTimeout):
 		x.leave()
 	case f != nil:
 		x.fail(f)
@@ -302,4 +308,24 @@ func (x *exchange) failed() (cut bool) {
 	x.end.Outcome = ""
 	x.fail(f)
 	return x.cut
+}
+
+// settle ends the last attempt, and with it its answer.
+func (x *exchange) settle() {
+	if x.at != nil {
+		x.at.end()
+		x.at = nil
+	}
+}
+
+// brokeOff says why an answer that had begun to pass broke off, and tells its
+// backend's breaker.
+func (x *exchange) brokeOff(err error) (reason string) {
+	if x.at == nil {
+		return reasonOf(err)
+	}
+	reason = reasonOf(x.at.told(err))
+	x.end.Attempts[len(x.end.Attempts)-1].Reason = reason
+	x.at.member.Broke(time.Now(), x.at.ticket, reason)
+	return reason
 }

@@ -20,10 +20,16 @@ type flood struct {
 	counts map[string]int64
 }
 
-func (f *flood) init(rate int) {
-	f.rate, f.burst = float64(rate), 10*float64(rate)
-	f.tokens = f.burst
-	f.counts = map[string]int64{}
+func (f *flood) init() { f.counts = map[string]int64{} }
+
+// limit sets how many a second are recorded.
+func (f *flood) limit(rate int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.rate != float64(rate) {
+		f.rate, f.burst = float64(rate), 10*float64(rate)
+		f.tokens = f.burst
+	}
 }
 
 // full says whether a refusal is to be counted instead of recorded, and counts
@@ -92,7 +98,8 @@ func (p *Proxy) recordCount(reason string, n int64) error {
 		message = "%d calls were refused while nothing could be recorded and are counted here."
 	}
 	id := record.NewID(now)
-	begin := record.Begin{Time: now, Gateway: p.cfg.Name, Region: p.cfg.Region}
+	cfg := &p.setup.Load().Config
+	begin := record.Begin{Time: now, Gateway: cfg.Name, Region: cfg.Region}
 	if err := p.Log.Begin(id, now, begin.Append(nil), nil); err != nil {
 		return err
 	}

@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 
-	"weir/internal/catalog"
 	"weir/internal/fault"
 	"weir/internal/record"
 	"weir/internal/upstream"
@@ -20,42 +19,224 @@ import (
 // its connection can be used again.
 const drainBytes = 64 << 10
 
-// forward tries the backends until one answers, or keeps the request beyond its
-// time. The last one's answer is given whatever it is.
+// redirected is the reason of an attempt that was answered with a redirect, which
+// is never followed: it would take the request where no config sends it.
+const redirected = "Redirect"
+
+// forward tries the backends until one gives an answer whose first bytes are
+// there. Each is tried once, in their order; then, as far as the policy goes, all
+// of them again after a pause.
 func (x *exchange) forward() (*http.Response, *fault.Error) {
-	var err error
-	for i, m := range x.order {
-		last := i == len(x.order)-1
-		var resp *http.Response
-		resp, err = x.try(m)
-		at := &x.end.Attempts[len(x.end.Attempts)-1]
-		if err != nil {
-			at.Reason = reasonOf(err)
-			if x.gone() {
-				at.Reason = "ClientConnectionFailure"
-				return nil, clientGone("backend")
-			}
-			if f := x.brokenUpload(); f != nil {
-				at.Reason = f.Reason
-				return nil, f
-			}
-			x.p.metrics.retried(m.Backend, at.Reason)
-			x.p.log.Warn("a backend did not answer", "backend", m.Backend, "reason", at.Reason, "cause", cause(err))
-			if at.Reason == "Timeout" && !upstream.Unsent(err) {
-				break // the backend may be at work on it
-			}
-			continue
-		}
-		if last || !retryable(resp.StatusCode) {
-			return resp, nil
-		}
-		at.Reason = strconv.Itoa(resp.StatusCode)
-		at.RetryAfter = resp.Header.Get("Retry-After")
-		x.p.metrics.retried(m.Backend, at.Reason)
-		_, _ = io.CopyN(io.Discard, resp.Body, drainBytes) // only the connection matters
-		_ = resp.Body.Close()
+	policy := x.set.Upstream.Retry()
+	if x.pool != nil {
+		policy = x.pool.Retry()
 	}
-	return nil, noAnswer(err)
+	now := time.Now()
+	t := tries{x: x, left: policy.Attempts, until: now.Add(policy.Budget)}
+	if t.left == 0 {
+		t.left = len(x.order)
+	}
+	for round := 1; ; round++ {
+		for _, m := range x.order {
+			if t.spent() {
+				break
+			}
+			if t.made > 0 {
+				now = time.Now()
+			}
+			ticket, ok := m.Admit(now)
+			if !ok {
+				continue
+			}
+			resp, done, f := t.try(m, ticket)
+			if done {
+				return resp, f
+			}
+		}
+		now = time.Now()
+		if t.spent() || round >= policy.Attempts || !t.pause(policy.Pause(round, rand.Float64())) {
+			return t.verdict()
+		}
+		if x.balanced {
+			x.order = x.pool.Order(x.order[:0], time.Now(), x.session)
+			x.keepAble()
+		}
+	}
+}
+
+// tries are the attempts of an exchange.
+type tries struct {
+	x     *exchange
+	made  int
+	left  int
+	until time.Time // then no further one begins
+
+	resp     *http.Response // the last one's answer, nil where there was none
+	err      error          // why there was none
+	alike    bool           // all ended in the same way
+	status   int            // the first one's; 0 without an answer
+	earliest time.Duration  // of what the answers said of coming again; -1 for nothing
+	said     time.Duration  // of the last one
+}
+
+// spent says whether no further attempt may begin.
+func (t *tries) spent() bool { return t.left == 0 || t.made > 0 && !time.Now().Before(t.until) }
+
+// pause waits between two rounds; false when the client left or the time is over.
+func (t *tries) pause(d time.Duration) bool {
+	if time.Now().Add(d).After(t.until) {
+		return false
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-t.x.r.Context().Done():
+		return false
+	}
+}
+
+// try makes an attempt; done says that what it came to is the client's.
+func (t *tries) try(m *upstream.Member, ticket upstream.Ticket) (resp *http.Response, done bool, f *fault.Error) {
+	x := t.x
+	t.drop()
+	t.left--
+	t.made++
+	resp, t.err = x.try(m, ticket)
+	at := &x.end.Attempts[len(x.end.Attempts)-1]
+	now := x.start.Add(at.Start + at.Time)
+	t.said = -1
+	if t.err == nil && resp.StatusCode >= http.StatusBadRequest {
+		t.said = upstream.RetryAfter(resp.Header, now)
+	}
+	outcome := upstream.Outcome{RetryAfter: t.said}
+	upload := x.brokenUpload()
+	switch {
+	case t.err != nil && upload != nil:
+		m.Release(ticket)
+		at.Reason = upload.Reason
+		return nil, true, t.over(upload)
+	case x.gone():
+		m.Release(ticket)
+		at.Reason = "ClientConnectionFailure"
+		return nil, true, t.over(clientGone("backend"))
+	case t.err != nil:
+		outcome.Reason = reasonOf(t.err)
+		if t.err == errRedirect {
+			outcome.Status = at.Status
+		}
+	default:
+		outcome.Status = resp.StatusCode
+	}
+	m.Report(now, ticket, outcome)
+	if t.err == nil && !retryable(resp.StatusCode) {
+		return resp, true, nil
+	}
+	t.note(m.Backend, resp, at, outcome.Reason)
+	return nil, false, nil
+}
+
+// note keeps what the verdict needs of an attempt that failed.
+func (t *tries) note(backend string, resp *http.Response, at *record.Attempt, reason string) {
+	x, status := t.x, 0
+	t.resp = resp
+	if t.err == nil {
+		status = resp.StatusCode
+		at.Reason = strconv.Itoa(status)
+		at.RetryAfter = retryAfterText(resp.Header)
+	} else {
+		at.Reason = reason
+		x.p.log.Warn("a backend did not answer", "backend", backend, "reason", at.Reason, "cause", cause(t.err))
+	}
+	x.p.metrics.retried(backend, at.Reason)
+	if t.made == 1 {
+		t.status, t.alike, t.earliest = status, true, -1
+	}
+	t.alike = t.alike && t.status == status
+	if t.said >= 0 && (t.earliest < 0 || t.said < t.earliest) {
+		t.earliest = t.said
+	}
+}
+
+// retryAfterText is what an answer says of coming again: the milliseconds that
+// Azure OpenAI adds, as seconds, else Retry-After as it is.
+func retryAfterText(h http.Header) string {
+	if ms, err := strconv.ParseFloat(h.Get("Retry-After-Ms"), 64); err == nil && ms >= 0 && ms < 1e12 {
+		return strconv.FormatFloat(ms/1000, 'f', -1, 64)
+	}
+	return h.Get("Retry-After")
+}
+
+// drop gives up the last attempt and its answer.
+func (t *tries) drop() {
+	if t.resp != nil {
+		_, _ = io.CopyN(io.Discard, t.resp.Body, drainBytes) // only the connection matters
+		t.resp = nil
+	}
+	t.x.settle()
+}
+
+// over gives up the last attempt before an error that is the client's.
+func (t *tries) over(f *fault.Error) *fault.Error {
+	t.x.settle()
+	return f
+}
+
+// retryable says whether another backend may do better. What a backend says of
+// credentials (401) is said of the gateway's own.
+func retryable(status int) bool {
+	return status == http.StatusTooManyRequests || status == http.StatusUnauthorized || status >= 500
+}
+
+// verdict is what the client gets when no attempt succeeded. Where all ended
+// alike, it is the last one's answer; where they did not, that nothing is to be
+// had now.
+func (t *tries) verdict() (*http.Response, *fault.Error) {
+	x := t.x
+	if x.gone() {
+		return nil, t.over(clientGone("backend"))
+	}
+	wait, throttled := t.recovery()
+	switch {
+	case t.made == 0:
+		return nil, tripped(wait, throttled)
+	case !t.alike:
+		return nil, t.over(unlike(wait))
+	case t.resp == nil:
+		return nil, t.over(noAnswer(t.err))
+	}
+	if t.status == http.StatusTooManyRequests && wait >= 0 && wait != t.said {
+		secondsAndMillis(t.resp.Header, wait)
+	}
+	x.end.Attempts[len(x.end.Attempts)-1].Reason = ""
+	return t.resp, nil
+}
+
+// recovery is when the first of the backends can be expected to take a call
+// again, as it said or as its breaker has it, and whether all are throttled; -1
+// when nothing is known.
+func (t *tries) recovery() (wait time.Duration, throttled bool) {
+	now := time.Now()
+	wait, throttled = -1, true
+	if t.made > 0 {
+		wait = t.earliest
+	}
+	for _, m := range t.x.order {
+		w, busy := m.Recovery(now)
+		throttled = throttled && busy
+		if w > 0 && (wait < 0 || w < wait) {
+			wait = w
+		}
+	}
+	return wait, throttled
+}
+
+// secondsAndMillis says in h when to come again, in both ways in which clients look.
+func secondsAndMillis(h http.Header, wait time.Duration) {
+	h["Retry-After"] = []string{strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10)}
+	h["Retry-After-Ms"] = []string{strconv.FormatInt(int64((wait+time.Millisecond-1)/time.Millisecond), 10)}
+	delete(h, "X-Ms-Retry-After-Ms")
 }
 
 // brokenUpload is the error of a body that did not reach a backend because its
@@ -71,143 +252,17 @@ func (x *exchange) brokenUpload() *fault.Error {
 	return x.badSource(err)
 }
 
-// retryable says whether another backend may do better.
-func retryable(status int) bool {
-	return status == http.StatusTooManyRequests || status >= 500
-}
-
-// try sends the request to one backend.
-func (x *exchange) try(m *upstream.Member) (*http.Response, error) {
-	plan, _ := m.Plan(&x.call) // those that have no such operation were left out
-	e := &x.end
-	e.Edits, e.UsageAdded = e.Edits[:0], false
-	switch {
-	case x.shape.Open > 0:
-		e.Edits, e.UsageAdded = edits(e.Edits, x.body, &x.shape, &plan, x.match.Op)
-	case plan.Model != "":
-		e.Edits = x.nameInForm(e.Edits, plan.Model)
-	}
-	h := m.Header(x.r.Header, &x.call, []string{x.trace})
-	if x.ticket != nil {
-		delete(h, "Api-Key")
-		h["Authorization"] = []string{"Bearer " + x.ticket.key}
-	}
-	e.Backend, e.BackendURL, e.BackendMethod = m.Backend, plan.Text, x.r.Method
-	e.BackendRequestHeaders = recorded(e.BackendRequestHeaders[:0], h)
-	e.BackendStatus, e.BackendProtocol = 0, ""
-
-	from := x.r
-	if x.src != nil {
-		// The server may write the request's trailers while it is copied.
-		from = &http.Request{Method: x.r.Method, Proto: x.r.Proto, ProtoMajor: x.r.ProtoMajor, ProtoMinor: x.r.ProtoMinor}
-	}
-	req := from.WithContext(x.r.Context()) // a shallow copy: everything that matters is set
-	req.URL, req.Host, req.RequestURI = plan.URL, "", ""
-	req.Header, req.Trailer, req.TransferEncoding, req.Close = h, nil, nil, false
-	x.attach(req)
-
-	begin := x.elapsed()
-	resp, err := m.Transport().RoundTrip(req)
-	took := x.elapsed() - begin
-	e.BackendTime += took
-	at := record.Attempt{Backend: m.Backend, Start: begin, Time: took}
-	if err == nil {
-		at.Status = resp.StatusCode
-		e.BackendStatus, e.BackendProtocol = resp.StatusCode, resp.Proto
-	}
-	e.Attempts = append(e.Attempts, at)
-	return resp, err
-}
-
-// nameInForm appends the edit by which a form names the deployment as the backend
-// does: in the place of what it names, or in a part before all others. A form
-// whose deployment stands in the path is looked through only now; what is wrong
-// with it is the backend's to say.
-func (x *exchange) nameInForm(dst []record.Edit, model string) []record.Edit {
-	boundary, ok := catalog.Boundary(x.r.Header.Get("Content-Type"))
-	if !ok {
-		return dst
-	}
-	if x.form == nil && x.scan == nil {
-		x.scan = catalog.NewFormScanner(boundary)
-		if x.src != nil {
-			_ = scanForm(x.src, x.scan)
-		} else {
-			_, _ = x.scan.Write(x.body)
-		}
-		x.form = x.scan.Model
-	}
-	switch f := x.form; {
-	case f == nil && x.scan.First >= 0:
-		part := "--" + boundary + "\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\n" + model + "\r\n"
-		dst = append(dst, record.Edit{Offset: int(x.scan.First), New: part})
-	case f != nil && f.Value != model:
-		dst = append(dst, record.Edit{Offset: int(f.Start), Old: int(f.End - f.Start), New: model})
-	}
-	return dst
-}
-
-// attach gives a backend's request its body, with the edits that it needs.
-func (x *exchange) attach(req *http.Request) {
-	changes := slices.Clone(x.end.Edits) // an attempt that failed may still read its own
-	if x.src != nil {
-		src := x.src
-		req.Body, req.ContentLength = src.open(changes), -1
-		if x.r.ContentLength >= 0 && x.coded == nil {
-			req.ContentLength = x.r.ContentLength
-			for _, e := range changes {
-				req.ContentLength += int64(len(e.New) - e.Old)
-			}
-		}
-		req.GetBody = func() (io.ReadCloser, error) { return src.open(changes), nil }
-	} else {
-		body := x.body
-		req.Body, req.ContentLength = edited(body, changes)
-		// For a transport that finds its idle connection closed before it wrote.
-		req.GetBody = func() (io.ReadCloser, error) { b, _ := edited(body, changes); return b, nil }
-	}
-	names := x.announced
-	if x.src == nil {
-		names = x.r.Trailer
-	}
-	if len(names) > 0 {
-		req.ContentLength = -1 // they follow chunks only (RFC 9112, 7.1.2)
-		t := &trailed{ReadCloser: req.Body, r: x.r, to: http.Header{}}
-		t.fill(names)
-		req.Body, req.GetBody, req.Trailer = t, nil, t.to
-	}
-	if req.ContentLength == 0 {
-		req.Body, req.GetBody = http.NoBody, nil
-	}
-}
-
-// trailed is a body that is followed by fields, which are known at its end.
-type trailed struct {
-	io.ReadCloser
-	r  *http.Request // the client's
-	to http.Header
-}
-
-func (t *trailed) fill(from http.Header) {
-	for name, v := range from {
-		if !upstream.Secret(name) && !upstream.HopByHop(name) {
-			t.to[name] = v
-		}
-	}
-}
-
-func (t *trailed) Read(p []byte) (int, error) {
-	n, err := t.ReadCloser.Read(p)
-	if err == io.EOF {
-		t.fill(t.r.Trailer)
-	}
-	return n, err
-}
-
-// reasonOf says why a backend gave no answer, in API Management's words.
+// reasonOf says why a backend gave no answer, in API Management's words where it
+// has one.
 func reasonOf(err error) string {
 	var n net.Error
-	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &n) && n.Timeout() {
+	var c *upstream.CredentialError
+	switch {
+	case err == errRedirect:
+		return redirected
+	case errors.As(err, &c):
+		return "CredentialUnavailable"
+	case errors.Is(err, context.DeadlineExceeded) || errors.As(err, &n) && n.Timeout():
 		return "Timeout"
 	}
 	return "BackendConnectionFailure"
@@ -217,12 +272,17 @@ func reasonOf(err error) string {
 // Any other error may quote what a backend sent.
 func cause(err error) string {
 	var op *net.OpError
-	if errors.As(err, &op) {
-		return op.Error()
-	}
 	var dns *net.DNSError
-	if errors.As(err, &dns) {
+	var c *upstream.CredentialError
+	switch {
+	case errors.As(err, &op):
+		return op.Error()
+	case errors.As(err, &dns):
 		return dns.Error()
+	case errors.As(err, &c):
+		return c.Error()
+	case err == errRedirect, errors.Is(err, quietError{}):
+		return err.Error()
 	}
 	return ""
 }
@@ -233,18 +293,6 @@ func causeOf(err error) error {
 		return text(s)
 	}
 	return nil
-}
-
-// noAnswer is what the client gets when no backend answered.
-func noAnswer(err error) *fault.Error {
-	f := &fault.Error{
-		Kind: fault.BadGateway, Code: "502", Message: "No backend of this deployment could be reached.",
-		Source: "forward-request", Reason: reasonOf(err), Section: "backend", Err: causeOf(err),
-	}
-	if f.Reason == "Timeout" {
-		f.Kind, f.Code, f.Message = fault.Timeout, "504", "The backend did not answer in time."
-	}
-	return f
 }
 
 // firstByte notes the time of the answer's first byte.

@@ -166,10 +166,10 @@ type rig struct {
 // backend is a server that a rig's deployment "gpt" uses.
 type backend struct {
 	kind, version, deployment string
-	weight                    int
+	priority                  int
 	url                       string
 	handler                   http.HandlerFunc
-	timeout                   time.Duration
+	timeout, idle             time.Duration
 }
 
 func newRig(t testing.TB, backends ...backend) *rig {
@@ -190,8 +190,8 @@ func newRigWith(t testing.TB, cfg Config, log *memLog, backends ...backend) *rig
 		if b.kind == "" {
 			b.kind = upstream.KindAzure
 		}
-		up.Backends = append(up.Backends, upstream.Backend{Name: name, Kind: b.kind, URL: b.url, APIVersion: b.version, Key: "backend-key-" + name, Timeout: b.timeout})
-		up.Deployments[0].Backends = append(up.Deployments[0].Backends, upstream.Target{Backend: name, Deployment: b.deployment, Weight: b.weight})
+		up.Backends = append(up.Backends, upstream.Backend{Name: name, Kind: b.kind, URL: b.url, APIVersion: b.version, Key: "backend-key-" + name, Timeout: b.timeout, IdleTimeout: b.idle})
+		up.Deployments[0].Backends = append(up.Deployments[0].Backends, upstream.Target{Backend: name, Deployment: b.deployment, Priority: b.priority})
 	}
 	if log.spool == nil {
 		spool, err := payload.OpenSpool(t.TempDir())
@@ -217,22 +217,24 @@ func newGateway(t testing.TB, cfg Config, log capture.Log, up upstream.Config) (
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	u := upstream.New(up, Paths(cat))
+	logger := slog.New(slog.NewTextHandler(io.Discard, nil))
+	u, err := upstream.New(up, Paths(cat), nil, logger)
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(u.Close)
 	var spool *payload.Spool
 	if m, ok := log.(*memLog); ok {
 		spool = m.spool
 	}
 	if spool == nil {
-		var err error
 		if spool, err = payload.OpenSpool(t.TempDir()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	p = New(cfg, Parts{
-		Catalog: cat, Callers: callers, Upstream: u, Clients: front.NewClients(front.Config{}), Log: log,
-		Spool: spool, Inline: testInline, Owners: &memOwners{},
-		Metrics: prometheus.NewRegistry(), Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	p = New(Setup{Config: cfg, Callers: callers, Upstream: u, Clients: front.NewClients(front.Config{})}, Parts{
+		Catalog: cat, Log: log, Spool: spool, Inline: testInline, Owners: &memOwners{},
+		Metrics: prometheus.NewRegistry(), Logger: logger,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup

@@ -43,7 +43,7 @@ func (x *exchange) answerList() {
 	l := &lister{x: x, filter: x.query.without(pageParams)}
 	list := pages.List{Scope: op.ID + "?" + l.filter, Query: q, Owner: x.p.Owners.Get, Item: l.item}
 	var names []string
-	for _, m := range x.p.Upstream.Backends() {
+	for _, m := range x.set.Upstream.Backends() {
 		if _, ok := m.Plan(&x.call); ok {
 			names = append(names, m.Backend)
 			list.Sources = append(list.Sources, pages.Source{Backend: m.Backend, Fetch: func(ctx context.Context, ask pages.Ask) (pages.Page, error) {
@@ -105,7 +105,7 @@ func (l *lister) fetch(ctx context.Context, m *upstream.Member, q pages.Query, a
 // item gives the date of an object on a backend.
 func (l *lister) item(ctx context.Context, backend, id string) (int64, error) {
 	find, ok := l.x.p.Catalog.Finder(l.x.match.Op.Lists)
-	m := l.x.p.Upstream.Backend(backend)
+	m := l.x.set.Upstream.Backend(backend)
 	if !ok || m == nil {
 		return 0, &fault.Error{Kind: fault.NotFound, Message: "No backend has this object."}
 	}
@@ -124,10 +124,14 @@ func (l *lister) item(ctx context.Context, backend, id string) (int64, error) {
 // get asks a backend; the call is an attempt of the exchange.
 func (l *lister) get(ctx context.Context, m *upstream.Member, call *upstream.Call) ([]byte, error) {
 	x := l.x
+	var refused *fault.Error
 	plan, ok := m.Plan(call)
 	if !ok {
 		return nil, &fault.Error{Kind: fault.NotFound, Message: "The backend has no such list."}
 	}
+	most, _ := m.Timeouts(false)
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, plan.Text, nil)
 	if err != nil {
 		return nil, err
@@ -138,13 +142,16 @@ func (l *lister) get(ctx context.Context, m *upstream.Member, call *upstream.Cal
 		delete(req.Header, name)
 	}
 	begin := x.elapsed()
-	resp, err := m.Transport().RoundTrip(req)
+	resp, done, err := side(m, req)
+	if errors.As(err, &refused) {
+		return nil, err // it was not asked
+	}
 	at := record.Attempt{Backend: m.Backend, Start: begin}
 	var body []byte
 	if err == nil {
 		at.Status = resp.StatusCode
 		body, err = io.ReadAll(io.LimitReader(resp.Body, maxList+1))
-		_ = resp.Body.Close()
+		done()
 	}
 	at.Time = x.elapsed() - begin
 	if err != nil {
@@ -179,9 +186,7 @@ func refusedBy(backend string, resp *http.Response) *fault.Error {
 		f.Kind = fault.NotFound
 	case http.StatusTooManyRequests:
 		f.Kind = fault.TooManyRequests
-		if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil {
-			f.RetryAfter = time.Duration(s) * time.Second
-		}
+		f.RetryAfter = max(0, upstream.RetryAfter(resp.Header, time.Now()))
 	}
 	return f
 }

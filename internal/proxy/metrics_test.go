@@ -9,7 +9,7 @@ import (
 )
 
 func TestMetrics(t *testing.T) {
-	g := newRig(t, backend{handler: status(503)}, backend{handler: answerPlain, weight: -1})
+	g := newRig(t, backend{handler: status(503)}, backend{handler: answerPlain, priority: 2})
 	readAll(t, g.post(chatPath, plainBody))
 	readAll(t, g.post(chatPath, plainBody, "api-key", "wrong"))
 	readAll(t, g.post("/nowhere", plainBody))

@@ -50,12 +50,12 @@ func (x *exchange) answerModels() {
 	var v any
 	if x.match.Object == "" {
 		list := modelList{Object: "list", Data: []any{}}
-		for _, p := range x.p.Upstream.Pools() {
+		for _, p := range x.set.Upstream.Pools() {
 			list.Data = append(list.Data, x.model(p))
 		}
 		v = list
 	} else {
-		p := x.p.Upstream.Pool(x.match.Object)
+		p := x.set.Upstream.Pool(x.match.Object)
 		if p == nil {
 			x.refuse(deploymentNotFound())
 			return

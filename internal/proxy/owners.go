@@ -27,7 +27,7 @@ const askTime = 10 * time.Second
 // backends say when they are asked; "" where none of them has it.
 func (p *Proxy) locate(x *exchange, kind, id string) (string, *fault.Error) {
 	key := catalog.Key(kind, id)
-	if backend, ok := p.Owners.Get(key); ok && p.Upstream.Backend(backend) != nil {
+	if backend, ok := p.Owners.Get(key); ok && x.set.Upstream.Backend(backend) != nil {
 		return backend, nil
 	}
 	find, ok := p.Catalog.Finder(kind)
@@ -63,7 +63,7 @@ func (p *Proxy) ask(x *exchange, find int, id string) (backend, silent string) {
 	answers := make(chan answer)
 	trace := []string{x.traceparent()} // it notes what it made, so that it is not for several goroutines
 	asked := 0
-	for _, m := range p.Upstream.Backends() {
+	for _, m := range x.set.Upstream.Backends() {
 		call := upstream.Call{Operation: find, Surface: x.call.Surface, Version: x.call.Version, Params: []string{id}}
 		plan, ok := m.Plan(&call)
 		if !ok {
@@ -102,7 +102,7 @@ func (p *Proxy) fetchStatus(ctx context.Context, m *upstream.Member, u *url.URL,
 		return 0
 	}
 	req.Header = m.Header(http.Header{}, &upstream.Call{}, trace)
-	resp, err := m.Transport().RoundTrip(req)
+	resp, done, err := side(m, req)
 	if err != nil {
 		if ctx.Err() == nil { // else another backend has it, or the client left
 			p.metrics.asked.WithLabelValues(m.Backend, "0xx").Inc()
@@ -110,7 +110,7 @@ func (p *Proxy) fetchStatus(ctx context.Context, m *upstream.Member, u *url.URL,
 		return 0
 	}
 	_, _ = io.CopyN(io.Discard, resp.Body, drainBytes) // only the status matters
-	_ = resp.Body.Close()
+	done()
 	p.metrics.asked.WithLabelValues(m.Backend, string('0'+rune(resp.StatusCode/100))+"xx").Inc()
 	return resp.StatusCode
 }
@@ -125,7 +125,7 @@ func (p *Proxy) owned(x *exchange, name string) ([]*upstream.Member, *fault.Erro
 			return nil, f
 		}
 	}
-	if m := p.Upstream.Named(backend, name); m != nil {
+	if m := x.set.Upstream.Named(backend, name); m != nil {
 		return []*upstream.Member{m}, nil
 	}
 	return nil, deploymentNotFound()
@@ -163,7 +163,7 @@ func (x *exchange) learnDeployment(name string) {
 		return
 	}
 	account := x.match.Params[2]
-	for _, m := range x.p.Upstream.Backends() {
+	for _, m := range x.set.Upstream.Backends() {
 		if host, _, _ := strings.Cut(m.Host(), "."); strings.EqualFold(host, account) || strings.EqualFold(m.Backend, account) {
 			x.p.Owners.Put(catalog.NameKey(name), m.Backend)
 		}

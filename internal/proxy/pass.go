@@ -18,7 +18,6 @@ const correlation = "Apim-Request-Id"
 
 // pass brings a backend's answer to the client.
 func (x *exchange) pass(resp *http.Response) {
-	defer resp.Body.Close()
 	if x.call.Socket && resp.StatusCode == http.StatusSwitchingProtocols {
 		x.passSocket(resp)
 		return
@@ -70,6 +69,7 @@ func (x *exchange) header(resp *http.Response) {
 			h[name] = []string{x.here(v[0], resp.Request)}
 		}
 	}
+	x.keepSession(h)
 	x.identify(h)
 	e.ResponseHeaders = recorded(e.ResponseHeaders[:0], h)
 }
@@ -82,7 +82,7 @@ func (x *exchange) here(location string, sent *http.Request) string {
 		return location
 	}
 	u.Scheme, u.Host = "http", x.r.Host
-	if x.p.Clients.Secure(x.r) {
+	if x.set.Clients.Secure(x.r) {
 		u.Scheme = "https"
 	}
 	return u.String()
@@ -110,26 +110,41 @@ func isEventStream(h http.Header) bool {
 
 // passSmall passes a body that fits one buffer: read whole, committed, written.
 func (x *exchange) passSmall(resp *http.Response) {
-	buf := x.p.buffers.Get().(*[bufferBytes]byte)
-	defer x.p.buffers.Put(buf)
-	before := time.Now()
-	n, err := io.ReadFull(resp.Body, buf[:resp.ContentLength])
-	now := time.Now()
-	x.end.BackendTime += now.Sub(before)
-	x.firstByte(now)
-	if err != nil && resp.ContentLength > 0 {
-		x.broken(err, buf[:n])
+	body, err := x.whole(resp)
+	if err != nil {
+		x.broken(err, body)
 		return
 	}
 	if x.learns() {
-		x.learn(buf[:n])
+		x.learn(body)
 	}
-	if x.commit(buf[:n]) != nil {
+	if x.commit(body) != nil {
 		x.cut = true
 		return
 	}
-	x.write(buf[:n])
+	x.write(body)
 	x.trailers(resp)
+}
+
+// whole gives a body that fits one buffer, which was mostly read already.
+func (x *exchange) whole(resp *http.Response) ([]byte, error) {
+	if w, ok := resp.Body.(*watched); ok && int64(len(w.first)) == resp.ContentLength {
+		return w.first, nil
+	}
+	before := time.Now()
+	n, err := io.ReadFull(resp.Body, x.buffer()[:resp.ContentLength])
+	now := time.Now()
+	x.end.BackendTime += now.Sub(before)
+	x.firstByte(now)
+	return x.buf[:n], err
+}
+
+// buffer gives the exchange's buffer for the first of an answer.
+func (x *exchange) buffer() *[bufferBytes]byte {
+	if x.buf == nil {
+		x.buf = x.p.buffers.Get().(*[bufferBytes]byte)
+	}
+	return x.buf
 }
 
 // passLarge passes a body of unknown or great length, always one buffer behind,
@@ -218,7 +233,7 @@ func (x *exchange) broken(err error, rest []byte) {
 
 func (x *exchange) interrupted(err error) {
 	x.end.Outcome = record.Interrupted
-	reason := reasonOf(err)
+	reason := x.brokeOff(err)
 	x.noteError(&fault.Error{
 		Source: "forward-request", Reason: reason, Section: "outbound",
 		Message: "The backend's answer broke off.", Err: causeOf(err),
@@ -269,7 +284,7 @@ func (x *exchange) flush() {
 
 // arm moves the client's deadline, not with every write.
 func (x *exchange) arm(now time.Time) {
-	stall := x.p.cfg.ClientStall
+	stall := x.set.Config.ClientStall
 	if x.stallAt.Sub(now) > stall/2 {
 		return
 	}

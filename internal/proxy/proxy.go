@@ -148,11 +148,8 @@ func (c Config) Check() []fault.Problem {
 
 // Parts are what a proxy works with.
 type Parts struct {
-	Catalog  *catalog.Catalog
-	Callers  *identity.Directory
-	Upstream *upstream.Upstream
-	Clients  *front.Clients
-	Log      capture.Log
+	Catalog *catalog.Catalog
+	Log     capture.Log
 	// Spool takes bodies of more than Inline bytes.
 	Spool  *payload.Spool
 	Inline int64
@@ -162,10 +159,19 @@ type Parts struct {
 	Logger  *slog.Logger
 }
 
+// Setup is what a reload of the config changes. An exchange keeps to its end the
+// one that it began with.
+type Setup struct {
+	Config   Config
+	Callers  *identity.Directory
+	Upstream *upstream.Upstream
+	Clients  *front.Clients
+}
+
 // Proxy handles the gateway's requests.
 type Proxy struct {
 	Parts
-	cfg     Config
+	setup   atomic.Pointer[Setup]
 	started time.Time
 	log     *slog.Logger
 	metrics *metrics
@@ -189,14 +195,13 @@ type Proxy struct {
 // is read whole before it is passed on.
 const bufferBytes = 32 << 10
 
-// New makes a proxy of a config without problems. [Proxy.Run] must run.
-func New(cfg Config, parts Parts) *Proxy {
-	cfg.defaults()
+// New makes a proxy of a setup whose config has no problems. [Proxy.Run] must run.
+func New(s Setup, parts Parts) *Proxy {
 	if parts.Inline == 0 {
 		parts.Inline = defaultInline
 	}
 	p := &Proxy{
-		Parts: parts, cfg: cfg, started: time.Now(),
+		Parts: parts, started: time.Now(),
 		log:     parts.Logger.With("component", "proxy"),
 		unknown: catalog.Unknown(), merger: pages.New(),
 	}
@@ -205,12 +210,24 @@ func New(cfg Config, parts Parts) *Proxy {
 		return parts.Spool.Create(id, record.AnswerSide, head, nil)
 	}})
 	p.metrics = newMetrics(parts.Metrics, parts.Catalog.Operations())
-	p.flood.init(cfg.RefusalRate)
+	p.flood.init()
+	p.Use(s)
 	p.sockets.init()
 	p.exchanges.New = func() any { return new(exchange) }
 	p.buffers.New = func() any { return new([bufferBytes]byte) }
 	return p
 }
+
+// Use has the exchanges that begin from now on work by another setup, whose config
+// has no problems.
+func (p *Proxy) Use(s Setup) {
+	s.Config.defaults()
+	p.flood.limit(s.Config.RefusalRate)
+	p.setup.Store(&s)
+}
+
+// Upstream gives the backends of the present setup.
+func (p *Proxy) Upstream() *upstream.Upstream { return p.setup.Load().Upstream }
 
 // Run does what is due by the clock, until ctx ends.
 func (p *Proxy) Run(ctx context.Context) {
@@ -226,7 +243,7 @@ func (p *Proxy) Run(ctx context.Context) {
 			return
 		case <-t.C:
 			p.recordFlood()
-			p.sockets.sweep(p.cfg.ClientStall)
+			p.sockets.sweep(p.setup.Load().Config.ClientStall)
 		}
 	}
 }
@@ -263,6 +280,7 @@ func (x *exchange) finish() {
 		cut = x.failed()
 	}
 	x.deliver()
+	x.settle()
 	x.closeRequest()
 	p.metrics.observe(x)
 	p.metrics.inFlight.Dec()

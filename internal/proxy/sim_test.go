@@ -80,7 +80,7 @@ func TestSimulators(t *testing.T) {
 			j.Close()
 		}
 	}()
-	up := upstream.Config{}
+	up := upstream.Config{CircuitBreaker: upstream.BreakerConfig{Disabled: true}} // every call meets its fate
 	sims := map[string]*sim.Simulator{}
 	for _, kind := range []string{upstream.KindAzure, upstream.KindOpenAI} {
 		s, err := sim.New(sim.Options{Kind: kind, Keys: []string{"key-" + kind}, Deployments: []sim.Deployment{{Name: "d-" + kind, Model: "gpt-4o"}, {Name: "text-embedding-3-small"}}})
@@ -142,7 +142,7 @@ func TestSimulators(t *testing.T) {
 				{"bytes=300000", false, record.Completed}, {"bytes=300000", true, record.Completed},
 				{"keepalive=1", true, record.Completed}, {"gzip=1", false, record.Completed}, {"malformed=2", true, record.Completed},
 				{"status=429,retry_after=3", false, record.Completed}, {"no_done=1", true, record.Interrupted},
-				{"die_after=3", true, record.Interrupted}, {"die_after=3,cut=close", true, record.Interrupted}, {"truncate=40", false, record.Interrupted},
+				{"die_after=3", true, record.Interrupted}, {"die_after=3,cut=close", true, record.Interrupted}, {"truncate=40", false, record.Failed},
 			} {
 				stream := ""
 				if tt.stream {

@@ -38,9 +38,6 @@ func (x *exchange) passStream(resp *http.Response) {
 	if x.learns() {
 		st.learning = learnEvents
 	}
-	if x.write(nil) {
-		x.flush()
-	}
 	for !x.hungUp {
 		before := time.Now()
 		n, err := resp.Body.Read(s.Space())

@@ -176,9 +176,13 @@ func TestEndNotDelayed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log, cat := newMemLog(), catalog.New()
 		callers, _ := identity.New(identity.Config{})
-		p := New(Config{}, Parts{
-			Catalog: cat, Callers: callers, Upstream: upstream.New(upstream.Config{}, Paths(cat)), Clients: front.NewClients(front.Config{}),
-			Log: log, Metrics: prometheus.NewRegistry(), Logger: slog.New(slog.DiscardHandler),
+		logger := slog.New(slog.DiscardHandler)
+		backends, err := upstream.New(upstream.Config{}, Paths(cat), nil, logger)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := New(Setup{Callers: callers, Upstream: backends, Clients: front.NewClients(front.Config{})}, Parts{
+			Catalog: cat, Log: log, Metrics: prometheus.NewRegistry(), Logger: logger,
 		})
 		w := flushed{httptest.NewRecorder()}
 		x := new(exchange)
@@ -213,18 +217,20 @@ func TestNoDelay(t *testing.T) {
 	next := make(chan bool)
 	list := []string{": keep-alive\n", "\n", contentEvent, ": ping\n\n", contentEvent}
 	g := newRig(t, backend{handler: func(w http.ResponseWriter, r *http.Request) {
-		events(w)
-		w.(http.Flusher).Flush()
-		for _, e := range list {
-			<-next
+		for i, e := range list {
+			if i > 0 {
+				<-next
+			}
 			events(w, e)
 		}
 		<-next
 		events(w, doneEvent)
 	}})
-	resp := g.post(chatPath, streamBody) // returns: the header has come alone
-	for _, e := range list {
-		next <- true
+	resp := g.post(chatPath, streamBody) // the header comes with the first bytes
+	for i, e := range list {
+		if i > 0 {
+			next <- true
+		}
 		got := make([]byte, len(e))
 		if _, err := io.ReadFull(resp.Body, got); err != nil || string(got) != e {
 			t.Fatalf("%q %v, want %q", got, err, e)
@@ -245,7 +251,6 @@ func TestOddStreams(t *testing.T) {
 	}{
 		{"garbage", "not an event at all", "not an event at all", record.Interrupted},
 		{"binary", "\x00\xff\n\n\x01", "\x00\xff\n\n\x01", record.Interrupted},
-		{"nothing", "", "", record.Interrupted},
 		{"a long event", long + doneEvent, long + doneEvent, record.Completed},
 		{"no terminal event", contentEvent, contentEvent, record.Interrupted},
 		{"terminal without blank line", contentEvent + "data: [DONE]", contentEvent + "data: [DONE]", record.Completed},

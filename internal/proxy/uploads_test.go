@@ -54,7 +54,7 @@ func TestUpload(t *testing.T) {
 		handler := func(w http.ResponseWriter, r *http.Request) {
 			if calls++; calls == 1 {
 				io.CopyN(io.Discard, r.Body, int64(size)/2)
-				http.Error(w, `{"error":{}}`, http.StatusTooManyRequests)
+				http.Error(w, `{"error":{}}`, http.StatusServiceUnavailable)
 				return
 			}
 			f, h, err := r.FormFile("file")

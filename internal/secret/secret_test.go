@@ -1,7 +1,10 @@
 package secret
 
 import (
+	"bytes"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -52,5 +55,25 @@ func TestExpandReadsTheProcess(t *testing.T) {
 	}
 	if _, err := (Resolver{}).Expand("${file:" + t.TempDir() + "/none}"); err == nil {
 		t.Error("a file that is not there gives a value")
+	}
+}
+
+func TestFiles(t *testing.T) {
+	dir := t.TempDir()
+	for name, size := range map[string]int{"key": 7, "huge": MaxFile + 1} {
+		if err := os.WriteFile(filepath.Join(dir, name), bytes.Repeat([]byte("k"), size), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := Resolver{Dir: dir}
+	for _, ref := range []string{"${file:key}", "${file:./key}", "${file:" + dir + "/key}"} {
+		if got, err := r.Expand(ref); err != nil || got != "kkkkkkk" {
+			t.Errorf("%s: %q %v", ref, got, err)
+		}
+	}
+	for ref, says := range map[string]string{"${file:huge}": "huge", "${file:.}": "not a regular file", "${file:none}": "none"} {
+		if _, err := r.Expand(ref); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "kkk") {
+			t.Errorf("%s: %v", ref, err)
+		}
 	}
 }

@@ -105,6 +105,7 @@ func (r *Runner) run(ctx context.Context, once bool) error {
 		return fmt.Errorf("follow the journal: %w", err)
 	}
 	defer reader.Close()
+	r.begins(cursor)
 	r.log.Info("following the journal", "from", cursor.From.String(), "cursor", cursor.Done.String())
 	poll, retry := pollMin, retryMin
 	for {
@@ -249,6 +250,13 @@ func bare(x *record.Exchange) *record.Row {
 	}
 	row.TotalTime = row.EndTime.Sub(x.Begin.Time)
 	return row
+}
+
+// begins notes what the store has already: nothing may come that would tell it.
+func (r *Runner) begins(c Cursor) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stats.Position, r.stats.Watermark = c.From, c.Done
 }
 
 func (r *Runner) saw(f *journal.Frame) {

@@ -136,7 +136,7 @@ func TestCatchUp(t *testing.T) {
 	if err := r.CatchUp(t.Context()); err != nil || len(again.rows()) != 0 {
 		t.Errorf("%d rows again, %v", len(again.rows()), err)
 	}
-	if s := r.Stats(); s.Emitted != 0 || s.Failures != 0 {
+	if s := r.Stats(); s.Emitted != 0 || s.Failures != 0 || s.Watermark != last.Watermark {
 		t.Errorf("stats: %+v", s)
 	}
 }

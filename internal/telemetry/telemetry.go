@@ -47,17 +47,25 @@ func (c Config) level() (slog.Level, error) {
 	return l, err
 }
 
-// Logger makes the log that c describes; a level that is none is info.
-func (c Config) Logger(w io.Writer) *slog.Logger {
+// Level is what c logs from; a level that is none is info.
+func (c Config) Level() slog.Level {
 	level, err := c.level()
 	if err != nil {
 		level = slog.LevelInfo
 	}
+	return level
+}
+
+// Logger makes the log that c describes. Its level can be changed while it is in
+// use.
+func (c Config) Logger(w io.Writer) (*slog.Logger, *slog.LevelVar) {
+	level := new(slog.LevelVar)
+	level.Set(c.Level())
 	opts := &slog.HandlerOptions{Level: level}
 	if c.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, opts))
+		return slog.New(slog.NewJSONHandler(w, opts)), level
 	}
-	return slog.New(slog.NewTextHandler(w, opts))
+	return slog.New(slog.NewTextHandler(w, opts)), level
 }
 
 // NewRegistry makes a registry with the process's and the runtime's own metrics.

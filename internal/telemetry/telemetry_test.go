@@ -18,9 +18,14 @@ func TestLogger(t *testing.T) {
 		{Config{LogLevel: "error"}, ""},
 	} {
 		var b strings.Builder
-		tt.cfg.Logger(&b).Info("hello", "n", 1)
+		log, level := tt.cfg.Logger(&b)
+		log.Info("hello", "n", 1)
 		if !strings.HasSuffix(b.String(), tt.want) || tt.want == "" && b.Len() > 0 {
 			t.Errorf("%+v: %q", tt.cfg, b.String())
+		}
+		level.Set(Config{LogLevel: "debug"}.Level())
+		if log.Debug("details"); !strings.Contains(b.String(), "details") {
+			t.Errorf("%+v: the level does not change", tt.cfg)
 		}
 	}
 }

@@ -2,287 +2,175 @@ package upstream
 
 import (
 	"cmp"
-	"crypto/tls"
-	"errors"
 	"hash/fnv"
-	"net"
+	"math"
+	"math/bits"
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"time"
-
-	lru "github.com/hashicorp/golang-lru/v2"
 )
-
-// Operation is what upstream must know of one operation: its path on each of
-// the surfaces, "" where it has none. {deployment} stands for the name there, any
-// other name in braces for a parameter of the call.
-type Operation struct{ Classic, V1, OpenAI, Inference, ARM string }
-
-// Upstream is all backends at work.
-type Upstream struct {
-	pools      map[string]*Pool
-	list       []*Pool
-	backends   []*Member // one each, for calls that no deployment is named in
-	resources  []*Member // those of them where objects are created
-	transports []*http.Transport
-	named      *lru.Cache[[2]string, *Member] // backends as they serve their own names
-}
-
-// maxNamed is how many of those are kept.
-const maxNamed = 256
 
 // Pool is a public deployment and the backends that serve it.
 type Pool struct {
 	Name, Model string
-	members     []*Member
+	members     []*Member // by priority, else as in the config
+	groups      []group
 	weights     []int
-	total       int
+	least       bool
+	headroom    int // permille
+	affinity    Affinity
+	retry       RetryConfig
 
 	mu      sync.Mutex // guards current
 	current []int
 }
 
-// Member is one backend in a pool.
-type Member struct {
-	Backend    string
-	Deployment string // the name there; "" for a backend as such
-	kind       string
-	base       url.URL
-	ops        []Operation
-	version    string // for clients that name no dated one
-	usage      bool
-	credential [1]string // the value of the header that proves the gateway
-	transport  http.RoundTripper
-	targets    []targets // by operation
+// group is the members of one priority, as a range and as bits.
+type group struct {
+	from, to int
+	mask     uint64
 }
 
-// targets are where one operation is on a backend: v1 on its surface without a
-// dated version.
-type targets struct{ classic, v1, inference, arm target }
+// share is the weight of one in the unit of the smooth choice.
+const share = 1000
 
-// target is a URL without its query; the zero target is nowhere. Where open says
-// so, parameters stand in its path in braces.
-type target struct {
-	url  url.URL
-	text string
-	open bool
-}
-
-// New puts a config without problems to work for the given operations.
-func New(cfg Config, ops []Operation) *Upstream {
-	named, _ := lru.New[[2]string, *Member](maxNamed) // fails for sizes below one only
-	u := &Upstream{pools: map[string]*Pool{}, named: named}
-	type made struct {
-		Backend
-		transport *http.Transport
+func newPool(d Deployment, retry RetryConfig, find func(string) *host) *Pool {
+	p := &Pool{Name: d.Name, Model: d.Model, least: d.Balance == leastOutstanding, affinity: d.Affinity, retry: d.Retry.orDefault(retry).filled()}
+	if p.Model == "" {
+		p.Model = d.Name
 	}
-	backends := map[string]made{}
-	for _, b := range cfg.Backends {
-		t := newTransport(b)
-		u.transports = append(u.transports, t)
-		backends[b.Name] = made{b, t}
-		m := newMember(b, t, "", ops)
-		u.backends = append(u.backends, m)
-		if b.Kind != KindManagement && !b.NoResources {
-			u.resources = append(u.resources, m)
+	p.headroom = d.Headroom * 10
+	if p.headroom == 0 {
+		p.headroom = defaultHeadroom * 10
+	}
+	p.affinity.Header = canonical(p.affinity.Header)
+	targets := slices.Clone(d.Backends)
+	for i := range targets {
+		t := &targets[i]
+		t.Deployment, t.Priority, t.Weight = cmp.Or(t.Deployment, d.Name), cmp.Or(t.Priority, 1), cmp.Or(t.Weight, 1)
+	}
+	slices.SortStableFunc(targets, func(a, b Target) int { return cmp.Compare(a.Priority, b.Priority) })
+	for i, t := range targets {
+		if i == 0 || t.Priority != targets[i-1].Priority {
+			p.groups = append(p.groups, group{from: i})
+		}
+		g := &p.groups[len(p.groups)-1]
+		g.to, g.mask = i+1, g.mask|1<<i
+		p.members = append(p.members, newMember(find(t.Backend), t.Deployment))
+		p.weights = append(p.weights, t.Weight)
+	}
+	p.current = make([]int, len(p.members))
+	return p
+}
+
+// Members lists the pool's members, the best priority first.
+func (p *Pool) Members() []*Member { return p.members }
+
+// Affinity is how sessions are told apart.
+func (p *Pool) Affinity() Affinity { return p.affinity }
+
+// Retry is how the pool's calls are tried again.
+func (p *Pool) Retry() RetryConfig { return p.retry }
+
+// Order appends to dst all members in the order in which a call is to try them
+// now: those that can take it, group by group, then those that cannot. The first
+// is chosen by smooth weighted round robin (each pick raises every member by its
+// weight and lowers the picked one by the total, so that picks interleave), by
+// the fewest calls under way, or, where session is not empty, by a consistent
+// hash of it (rendezvous hashing by weight), so that it is the same one for all
+// calls of a session. A backend with little of its rate limit left weighs less.
+func (p *Pool) Order(dst []*Member, now time.Time, session string) []*Member {
+	if len(p.members) == 1 {
+		return append(dst, p.members[0])
+	}
+	var up uint64
+	for i, m := range p.members {
+		if m.Available(now) {
+			up |= 1 << i
 		}
 	}
-	for _, d := range cfg.Deployments {
-		p := &Pool{Name: d.Name, Model: d.Model}
-		if p.Model == "" {
-			p.Model = d.Name
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	first := -1
+	for _, g := range p.groups {
+		if up&g.mask == 0 {
+			continue
 		}
-		for _, t := range d.Backends {
-			b := backends[t.Backend]
-			if t.Deployment == "" {
-				t.Deployment = d.Name
-			}
-			p.members = append(p.members, newMember(b.Backend, b.transport, t.Deployment, ops))
-			w := max(t.Weight, 0)
-			if t.Weight == 0 {
-				w = 1
-			}
-			p.weights = append(p.weights, w)
-			p.total += w
+		if first < 0 && session == "" {
+			first = p.pick(up&g.mask, now)
+			dst = append(dst, p.members[first])
 		}
-		p.current = make([]int, len(p.members))
-		u.pools[d.Name] = p
-		u.list = append(u.list, p)
+		dst = p.others(dst, up&g.mask, first, session)
 	}
-	return u
-}
-
-// newTransport is tuned for one host: many idle connections, HTTP/2 where TLS
-// offers it, bodies as they come. A model may be silent for minutes before it
-// answers, so only the config's timeout limits that.
-func newTransport(b Backend) *http.Transport {
-	connect := orDefault(b.ConnectTimeout, 10*time.Second)
-	d := &net.Dialer{Timeout: connect, KeepAlive: 30 * time.Second}
-	return &http.Transport{
-		DialContext:           d.DialContext,
-		ForceAttemptHTTP2:     true,
-		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout:   connect,
-		MaxIdleConns:          0,
-		MaxIdleConnsPerHost:   1024,
-		IdleConnTimeout:       90 * time.Second,
-		ResponseHeaderTimeout: orDefault(b.Timeout, 10*time.Minute),
-		DisableCompression:    true,
-		WriteBufferSize:       8 << 10,
-		ReadBufferSize:        8 << 10,
-	}
-}
-
-// Unsent says whether a transport's error came before its request was sent:
-// there was no connection, or the backend did not get through the TLS
-// handshake in time (net/http has a text for that, and no type).
-func Unsent(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial" || err.Error() == "net/http: TLS handshake timeout"
-}
-
-func orDefault(d, otherwise time.Duration) time.Duration {
-	if d == 0 {
-		return otherwise
-	}
-	return d
-}
-
-func newMember(b Backend, rt http.RoundTripper, deployment string, ops []Operation) *Member {
-	m := &Member{
-		Backend: b.Name, Deployment: deployment, kind: b.Kind,
-		version: b.APIVersion, usage: !b.NoStreamUsage, transport: rt,
-	}
-	base, err := url.Parse(strings.TrimRight(b.URL, "/"))
-	if err != nil {
-		base = &url.URL{} // Check has refused it
-	}
-	m.credential[0] = b.Key
-	if m.kind != KindAzure {
-		m.credential[0] = "Bearer " + b.Key
-	}
-	if m.kind == KindOpenAI && base.Path == "" {
-		base.Path = "/v1"
-	}
-	if m.kind == KindAzure {
-		base.Path = strings.TrimSuffix(base.Path, "/openai")
-	}
-	m.base, m.ops = *base, ops
-	m.place()
-	return m
-}
-
-// Host is the host of the backend's URL.
-func (m *Member) Host() string { return m.base.Hostname() }
-
-// place fills in where the operations are.
-func (m *Member) place() {
-	m.targets = make([]targets, 0, len(m.ops))
-	base, deployment := &m.base, m.Deployment
-	for _, op := range m.ops {
-		var t targets
-		switch m.kind {
-		case KindAzure:
-			t.classic = newTarget(base, op.Classic, deployment)
-			t.v1 = newTarget(base, op.V1, deployment)
-			t.inference = newTarget(base, op.Inference, deployment)
-		case KindManagement:
-			t.arm = newTarget(base, op.ARM, deployment)
-		default:
-			t.v1 = newTarget(base, strings.TrimPrefix(op.OpenAI, "/v1"), deployment)
-		}
-		m.targets = append(m.targets, t)
-	}
-}
-
-func newTarget(base *url.URL, pattern, deployment string) target {
-	if pattern == "" {
-		return target{}
-	}
-	u := *base
-	u.Path = base.Path + strings.ReplaceAll(pattern, "{deployment}", deployment)
-	u.RawPath = base.EscapedPath() + strings.ReplaceAll(pattern, "{deployment}", url.PathEscape(deployment))
-	t := target{url: u, open: strings.Contains(strings.ReplaceAll(pattern, "{deployment}", ""), "{")}
-	if !t.open && u.RawPath == u.Path {
-		t.url.RawPath = ""
-	}
-	t.text = t.url.String()
-	return t
-}
-
-// with gives the target with parameters in place of the braces, in their order.
-func (t *target) with(params []string) target {
-	if !t.open {
-		return *t
-	}
-	fill := func(path string, value func(string) string) string {
-		var b strings.Builder
-		for _, p := range params {
-			before, rest, found := strings.Cut(path, "{")
-			_, after, closed := strings.Cut(rest, "}")
-			if !found || !closed {
-				break
-			}
-			b.WriteString(before)
-			b.WriteString(value(p))
-			path = after
-		}
-		return b.String() + path
-	}
-	u := t.url
-	u.Path = fill(t.url.Path, func(s string) string { return s })
-	u.RawPath = fill(t.url.RawPath, url.PathEscape)
-	if u.RawPath == u.Path {
-		u.RawPath = ""
-	}
-	return target{url: u, text: u.String()}
-}
-
-// Pool finds the deployment with a public name, nil when there is none.
-func (u *Upstream) Pool(name string) *Pool { return u.pools[name] }
-
-// Pools lists the public deployments in the config's order.
-func (u *Upstream) Pools() []*Pool { return u.list }
-
-// Backends lists every backend in the config's order, for calls in which no
-// deployment is named.
-func (u *Upstream) Backends() []*Member { return u.backends }
-
-// Resources lists those of them where stateful objects are created.
-func (u *Upstream) Resources() []*Member { return u.resources }
-
-// Backend finds a backend by its name, nil when there is none.
-func (u *Upstream) Backend(name string) *Member { return On(u.backends, name) }
-
-// Named gives a backend as it serves one of its own names: a fine-tuned model's,
-// or that of a deployment that no config lists; nil where there is no such backend.
-func (u *Upstream) Named(backend, name string) *Member {
-	m := u.Backend(backend)
-	if m == nil {
-		return nil
-	}
-	key := [2]string{backend, name}
-	if n, ok := u.named.Get(key); ok {
-		return n
-	}
-	n := *m
-	n.Deployment = name
-	n.place()
-	u.named.Add(key, &n)
-	return &n
-}
-
-// On finds the member that is on a backend, nil when there is none.
-func On(members []*Member, backend string) *Member {
-	for _, m := range members {
-		if m.Backend == backend {
-			return m
+	for i, m := range p.members {
+		if up&(1<<i) == 0 {
+			dst = append(dst, m)
 		}
 	}
-	return nil
+	return dst
+}
+
+// pick chooses one of set, which is not empty.
+func (p *Pool) pick(set uint64, now time.Time) int {
+	best, total := -1, 0
+	for rest := set; rest != 0; rest &= rest - 1 {
+		i := bits.TrailingZeros64(rest)
+		w := p.weights[i] * share
+		if left := p.members[i].service.capacity.Share(now); left < p.headroom {
+			w = max(w*left/p.headroom, 1)
+		}
+		p.current[i] += w
+		total += w
+		if best < 0 || p.before(i, best) {
+			best = i
+		}
+	}
+	p.current[best] -= total
+	return best
+}
+
+// before says whether member i is due before member j.
+func (p *Pool) before(i, j int) bool {
+	if p.least {
+		a := p.members[i].service.outstanding.Load() * int64(p.weights[j])
+		b := p.members[j].service.outstanding.Load() * int64(p.weights[i])
+		if a != b {
+			return a < b
+		}
+	}
+	return p.current[i] > p.current[j]
+}
+
+// others appends the members of set without first, in the order in which they
+// are due.
+func (p *Pool) others(dst []*Member, set uint64, first int, session string) []*Member {
+	if first >= 0 {
+		set &^= 1 << first
+	}
+	var order [mostTargets]int
+	n := 0
+	for ; set != 0; set &= set - 1 {
+		i := bits.TrailingZeros64(set)
+		at := n
+		for at > 0 && p.sooner(i, order[at-1], session) {
+			order[at] = order[at-1]
+			at--
+		}
+		order[at] = i
+		n++
+	}
+	for _, i := range order[:n] {
+		dst = append(dst, p.members[i])
+	}
+	return dst
+}
+
+func (p *Pool) sooner(i, j int, session string) bool {
+	if session == "" {
+		return p.before(i, j)
+	}
+	return p.members[i].score(session, p.weights[i]) > p.members[j].score(session, p.weights[j])
 }
 
 // Home appends to dst the members in the order in which they suit a caller: the
@@ -291,65 +179,25 @@ func On(members []*Member, backend string) *Member {
 func Home(dst, members []*Member, caller string) []*Member {
 	from := len(dst)
 	dst = append(dst, members...)
-	score := func(m *Member) uint64 {
-		h := fnv.New64a()
-		h.Write([]byte(caller)) // a hash takes everything
-		h.Write([]byte{0})
-		h.Write([]byte(m.Backend))
-		// FNV's high bits change little with the last bytes.
-		x := h.Sum64()
-		x ^= x >> 33
-		x *= 0xff51afd7ed558ccd
-		return x ^ x>>33
-	}
-	slices.SortStableFunc(dst[from:], func(a, b *Member) int { return cmp.Compare(score(b), score(a)) })
+	slices.SortStableFunc(dst[from:], func(a, b *Member) int { return cmp.Compare(b.score(caller, 1), a.score(caller, 1)) })
 	return dst
 }
 
-// Close ends idle connections.
-func (u *Upstream) Close() {
-	for _, t := range u.transports {
-		t.CloseIdleConnections()
-	}
+// score is how well the member suits a session; the greatest is chosen. Members
+// win in proportion to their weights (Wang and Ravishankar's rendezvous hashing
+// with -w/ln(h), as in the IETF's draft-ietf-bess-weighted-hrw).
+func (m *Member) score(session string, weight int) float64 {
+	h := fnv.New64a()
+	h.Write([]byte(session)) // a hash takes everything
+	h.Write([]byte{0})
+	h.Write([]byte(m.Backend))
+	// FNV's high bits change little with the last bytes.
+	x := h.Sum64()
+	x ^= x >> 33
+	x *= 0xff51afd7ed558ccd
+	x ^= x >> 33
+	unit := (float64(x>>11) + 0.5) / (1 << 53) // in (0,1)
+	return -float64(weight) / math.Log(unit)
 }
 
-// Members lists the pool's members in the config's order.
-func (p *Pool) Members() []*Member { return p.members }
-
-// Order appends to dst the members in the order in which they are to be tried:
-// the first by smooth weighted round robin (each pick raises every member by
-// its weight and lowers the picked one by the total, so that picks interleave),
-// then the others in the config's order.
-func (p *Pool) Order(dst []*Member) []*Member {
-	first := 0
-	if len(p.members) > 1 {
-		first = p.pick()
-	}
-	dst = append(dst, p.members[first])
-	for i, m := range p.members {
-		if i != first {
-			dst = append(dst, m)
-		}
-	}
-	return dst
-}
-
-func (p *Pool) pick() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	best := -1
-	for i, w := range p.weights {
-		if w == 0 {
-			continue
-		}
-		p.current[i] += w
-		if best < 0 || p.current[i] > p.current[best] {
-			best = i
-		}
-	}
-	if best < 0 {
-		return 0
-	}
-	p.current[best] -= p.total
-	return best
-}
+func canonical(header string) string { return http.CanonicalHeaderKey(header) }

@@ -62,7 +62,7 @@ type Plan struct {
 // has nowhere to send the operation to. A classic client's version is kept by an
 // azure backend; other clients get the member's own surface.
 func (m *Member) Plan(c *Call) (p Plan, ok bool) {
-	p = Plan{Model: m.Deployment, Usage: m.usage}
+	p = Plan{Model: m.Deployment, Usage: !m.host.NoStreamUsage}
 	t := &targets{}
 	if c.Operation >= 0 {
 		t = &m.targets[c.Operation]
@@ -117,7 +117,7 @@ func (m *Member) Able(c *Call) bool {
 func (m *Member) same(t *targets, c *Call) {
 	path := strings.NewReplacer("{", "%7B", "}", "%7D").Replace(c.Path)
 	at := func(path string) target {
-		text := m.base.String() + path
+		text := m.host.base.String() + path
 		u, err := url.Parse(text)
 		if err != nil {
 			return target{}
@@ -129,15 +129,15 @@ func (m *Member) same(t *targets, c *Call) {
 		v1, isV1 = strings.CutPrefix(path, "/v1/")
 	}
 	switch {
-	case m.kind == KindOpenAI && isV1:
+	case m.host.Kind == KindOpenAI && isV1:
 		t.v1 = at("/" + v1)
-	case m.kind == KindAzure && isV1:
+	case m.host.Kind == KindAzure && isV1:
 		t.v1 = at("/openai/v1/" + v1)
-	case m.kind == KindAzure && c.Surface == Classic:
+	case m.host.Kind == KindAzure && c.Surface == Classic:
 		t.classic = at(path)
-	case m.kind == KindAzure && c.Surface == Inference:
+	case m.host.Kind == KindAzure && c.Surface == Inference:
 		t.inference = at(path)
-	case m.kind == KindManagement && c.Surface == ARM:
+	case m.host.Kind == KindManagement && c.Surface == ARM:
 		t.arm = at(path)
 	}
 }
@@ -151,22 +151,22 @@ func (m *Member) choose(t *targets, c *Call) (to *target, version string) {
 	switch {
 	case c.Surface == ARM:
 		return &t.arm, c.Version
-	case m.kind != KindAzure:
+	case m.host.Kind != KindAzure:
 		return &t.v1, ""
 	case c.Surface == Classic && t.classic.text != "":
 		return &t.classic, c.Version
 	case c.Surface == Inference && t.v1.text == "" && t.classic.text == "":
 		return &t.inference, c.Version
-	case dated(m.version) && t.classic.text != "":
-		return &t.classic, m.version
-	case dated(m.version):
+	case dated(m.host.APIVersion) && t.classic.text != "":
+		return &t.classic, m.host.APIVersion
+	case dated(m.host.APIVersion):
 		return &t.v1, ""
 	case t.v1.text == "" && t.classic.text != "":
 		return &t.classic, newest // v1 does not have it
 	case c.Surface == Undated && c.Version != "":
 		return &t.v1, c.Version
 	}
-	return &t.v1, m.version
+	return &t.v1, m.host.APIVersion
 }
 
 func joined(a, b string) string {
@@ -175,9 +175,6 @@ func joined(a, b string) string {
 	}
 	return a + "&" + b
 }
-
-// Transport carries requests to the member's backend.
-func (m *Member) Transport() http.RoundTripper { return m.transport }
 
 // Secret says whether a field proves somebody to something: such a field of a
 // client's goes to no backend and is masked on the record. The name is in
@@ -225,8 +222,9 @@ func Listed(h http.Header, name string) bool {
 	return false
 }
 
-// Header makes the header of a request to m from the client's. Values are
-// shared, not copied. trace is the traceparent that goes on.
+// Header makes the header of a request to m from the client's, without the
+// gateway's credential, which [Member.Prove] adds. Values are shared, not copied.
+// trace is the traceparent that goes on.
 func (m *Member) Header(client http.Header, c *Call, trace []string) http.Header {
 	h := make(http.Header, len(client)+4)
 	_, lists := client["Connection"]
@@ -238,13 +236,6 @@ func (m *Member) Header(client http.Header, c *Call, trace []string) http.Header
 	}
 	if c.Socket {
 		handshake(h)
-	}
-	if m.kind == KindAzure {
-		if m.credential[0] != "" {
-			h["Api-Key"] = m.credential[:]
-		}
-	} else if m.credential[0] != "Bearer " {
-		h["Authorization"] = m.credential[:]
 	}
 	h["Traceparent"] = trace
 	if v := accepted(client["Accept-Encoding"], c.Stream || c.Read); v != nil {

@@ -1,9 +1,12 @@
 package upstream
 
 import (
+	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -19,9 +22,17 @@ func member(t *testing.T, b Backend, deployment string) *Member {
 	if p := cfg.Check(); len(p) > 0 {
 		t.Fatal(p)
 	}
-	u := New(cfg, chat)
+	return newUpstream(t, cfg, nil).Pool("gpt").Members()[0]
+}
+
+func newUpstream(t *testing.T, cfg Config, prev *Upstream) *Upstream {
+	t.Helper()
+	u, err := New(cfg, chat, prev, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(u.Close)
-	return u.Pool("gpt").Order(nil)[0]
+	return u
 }
 
 func TestPlan(t *testing.T) {
@@ -113,7 +124,12 @@ Priority: 7
 		{Backend{Kind: KindAzure, URL: "https://a"}, kept},
 		{Backend{Kind: KindOpenAI, URL: "https://a"}, kept},
 	} {
-		if d := cmp.Diff(tt.want, member(t, tt.b, "").Header(client, &Call{}, []string{"ours"})); d != "" {
+		m := member(t, tt.b, "")
+		h := m.Header(client, &Call{}, []string{"ours"})
+		if err := m.Prove(t.Context(), h); err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(tt.want, h); d != "" {
 			t.Errorf("%s: %s", tt.b.Kind, d)
 		}
 	}
@@ -139,54 +155,26 @@ func TestAcceptEncoding(t *testing.T) {
 	}
 }
 
-func TestOrder(t *testing.T) {
-	cfg := Config{
-		Backends: []Backend{
-			{Name: "a", Kind: KindAzure, URL: "https://a"}, {Name: "b", Kind: KindAzure, URL: "https://b"}, {Name: "c", Kind: KindAzure, URL: "https://c"},
-		},
-		Deployments: []Deployment{
-			{Name: "even", Backends: []Target{{Backend: "a"}, {Backend: "b"}}},
-			{Name: "uneven", Backends: []Target{{Backend: "a", Weight: 3}, {Backend: "b"}, {Backend: "c", Weight: -1}}},
-			{Name: "spare", Backends: []Target{{Backend: "a", Weight: -1}, {Backend: "b", Weight: -1}}},
-		},
-	}
-	u := New(cfg, chat)
-	defer u.Close()
-	for name, want := range map[string]string{
-		"even":   "ab ba ab ba",
-		"uneven": "abc abc bac abc abc abc bac abc",
-		"spare":  "ab ab",
-	} {
-		var got []string
-		for range strings.Count(want, " ") + 1 {
-			s := ""
-			for _, m := range u.Pool(name).Order(nil) {
-				s += m.Backend
-			}
-			got = append(got, s)
-		}
-		if d := cmp.Diff(want, strings.Join(got, " ")); d != "" {
-			t.Errorf("%s: %s", name, d)
-		}
-	}
-	if len(u.Pools()) != 3 || u.Pool("none") != nil || u.Pool("even").Model != "even" {
-		t.Error("the list of pools")
-	}
-}
-
 func TestProblems(t *testing.T) {
+	minus := -time.Second
 	cfg := Config{
 		Backends: []Backend{
 			{Name: "a", Kind: "aws", URL: "https://a"},
 			{Name: "a", Kind: KindAzure, URL: "a.openai.azure.com"},
 			{Kind: KindOpenAI, URL: "https://u:secret@host/v1?key=x", APIVersion: "v1"},
-			{Name: "d", Kind: KindAzure, URL: "ftp://x", APIVersion: "newest", Key: "a\nb", Timeout: -1, ConnectTimeout: -1},
+			{Name: "d", Kind: KindAzure, URL: "ftp://x", APIVersion: "newest", Key: "a\nb", Timeout: minus, StreamTimeout: minus, IdleTimeout: minus, Egress: Egress{ConnectTimeout: minus}},
+			{Name: "e", Kind: KindOpenAI, URL: "http://e", Key: "k", Entra: &Entra{Method: "managed_identity"}},
+			{Name: "f", Kind: KindAzure, URL: "https://f", Probe: &Probe{}, CircuitBreaker: BreakerConfig{Rules: []Rule{{}}}},
 		},
 		Deployments: []Deployment{
 			{Name: "x/y", Backends: []Target{{Backend: "a"}}},
-			{Name: "gpt"},
-			{Name: "gpt", Backends: []Target{{Backend: "nobody"}, {Backend: "a"}, {Backend: "a"}}},
+			{Name: "gpt", Balance: "random", Headroom: 101, Affinity: Affinity{Header: "Api-Key", Cookie: "a b"}, Retry: RetryConfig{Attempts: -1}},
+			{Name: "gpt", Backends: []Target{{Backend: "nobody"}, {Backend: "a"}, {Backend: "a", Deployment: "gpt"}, {Backend: "d", Priority: -1, Weight: 1001}}},
+			{Name: "wide", Backends: make([]Target, 65), Affinity: Affinity{Header: "a:b"}},
 		},
+	}
+	for i := range cfg.Deployments[3].Backends {
+		cfg.Deployments[3].Backends[i] = Target{Backend: "a", Deployment: strconv.Itoa(i)}
 	}
 	var paths []string
 	for _, p := range cfg.Check() {
@@ -197,8 +185,14 @@ func TestProblems(t *testing.T) {
 	}
 	want := []string{
 		"backends[0].kind", "backends[1].name", "backends[1].url", "backends[2].name", "backends[2].url", "backends[2].api_version",
-		"backends[3].url", "backends[3].api_version", "backends[3].key", "backends[3].timeout", "backends[3].connect_timeout",
-		"deployments[0].name", "deployments[1].backends", "deployments[2].name", "deployments[2].backends[0].backend", "deployments[2].backends[2]",
+		"backends[3].url", "backends[3].api_version", "backends[3].key",
+		"backends[3].timeout", "backends[3].stream_timeout", "backends[3].idle_timeout", "backends[3].connect_timeout",
+		"backends[4].key", "backends[4].url", "backends[4].entra.scope",
+		"backends[5].circuit_breaker.rules[0].name", "backends[5].circuit_breaker.rules[0]", "backends[5].circuit_breaker.rules[0]", "backends[5].probe.path",
+		"deployments[0].name", "deployments[1].balance", "deployments[1].affinity", "deployments[1].affinity.header", "deployments[1].affinity.cookie",
+		"deployments[1].headroom", "deployments[1].retry.attempts", "deployments[1].backends",
+		"deployments[2].name", "deployments[2].backends[0].backend", "deployments[2].backends[2]", "deployments[2].backends[3].priority", "deployments[2].backends[3].weight",
+		"deployments[3].affinity.header", "deployments[3].backends",
 	}
 	if d := cmp.Diff(want, paths); d != "" {
 		t.Error(d)

@@ -13,6 +13,9 @@
 //     the journal, as far as that still has it.
 //   - The memory for fresh rows is bounded: when sealing fails (a full disk),
 //     it is tried again and again, and [Lake.Write] blocks at the bound.
+//   - Each gateway has rows, files and a cursor of its own ([Part]), whose
+//     positions mean nothing beside another's. One that stands still holds up no
+//     other, and takes none of the others' room in memory.
 //   - SQL reaches no file outside the folder, and cannot change that.
 //
 // # Files
@@ -23,7 +26,8 @@
 // and including 2/4711 (epoch, in 8 digits, and sequence, in 20). The ranges of
 // a gateway's files don't overlap, save that a file's range may lie inside
 // another's: then the inner one was merged into the outer, and goes. The cursor
-// is the end of the ranges that join from zero on.
+// of a gateway is the end of its ranges that join from zero on. Files of gateways
+// that are not known (Options.Gateway, Options.Others, [Lake.Part]) are not looked at.
 //
 // Columns are those of record.Columns under their own names (string, int32,
 // int64, bool, timestamp in microseconds of UTC, dynamic as annotated JSON),

@@ -279,7 +279,7 @@ func TestRandomLife(t *testing.T) {
 				t.Fatal(err)
 			}
 			top := next - 1
-			for _, f := range l.files {
+			for _, f := range l.own.files {
 				top = max(top, f.to.Seq)
 			}
 			if next <= top {

@@ -15,11 +15,27 @@ const (
 	spillName = ".spill"
 )
 
-// loadFiles reads the folder and puts it in order: what was being written goes,
-// what was merged goes, what is damaged is set aside. A read-only store leaves
-// all as it is and passes it over; it gets errVanished when the process that
-// writes removed a file meanwhile.
-func (l *Lake) loadFiles() (fileSet, error) {
+// clearUnfinished removes what an earlier process was writing.
+func (l *Lake) clearUnfinished() error {
+	entries, err := os.ReadDir(l.opt.Dir)
+	if err != nil {
+		return fmt.Errorf("list the store's files: %w", err)
+	}
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), extension+temporary) {
+			if err := l.drop(e.Name(), "an unfinished file"); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// loadFiles reads the files of gateways, by gateway, and puts them in order: what
+// was merged goes, what is damaged is set aside. A read-only store leaves all as
+// it is and passes it over; it gets errVanished when the process that writes
+// removed a file meanwhile. Files of other gateways are left alone.
+func (l *Lake) loadFiles(gateways []string) (map[string]fileSet, error) {
 	entries, err := os.ReadDir(l.opt.Dir)
 	if errors.Is(err, fs.ErrNotExist) && l.opt.ReadOnly {
 		return nil, nil
@@ -27,16 +43,10 @@ func (l *Lake) loadFiles() (fileSet, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list the store's files: %w", err)
 	}
-	var all fileSet
+	all := map[string]fileSet{}
 	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), extension+temporary) {
-			if err := l.drop(e.Name(), "an unfinished file"); err != nil {
-				return nil, err
-			}
-			continue
-		}
 		gateway, s, ok := parseName(e.Name())
-		if !ok || gateway != l.opt.Gateway {
+		if !ok || !slices.Contains(gateways, gateway) {
 			continue
 		}
 		f, err := readFile(l.opt.Dir, e.Name(), s)
@@ -51,10 +61,15 @@ func (l *Lake) loadFiles() (fileSet, error) {
 		case err != nil:
 			return nil, fmt.Errorf("read the store's file %s: %w", e.Name(), err)
 		default:
-			all = append(all, f)
+			all[gateway] = append(all[gateway], f)
 		}
 	}
-	return l.disjoint(all)
+	for gateway, files := range all {
+		if all[gateway], err = l.disjoint(files); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 // disjoint leaves out files that lie inside others, and reports those that

@@ -47,50 +47,52 @@ func (l *Lake) encode(r *record.Row) row {
 
 // Write adds rows to those in memory, where queries see them at once. At the
 // memory's bound it waits until rows have been sealed.
-func (l *Lake) Write(ctx context.Context, b sink.Batch) error {
+func (p *Part) Write(ctx context.Context, b sink.Batch) error {
+	l := p.lake
 	rows := make([]row, len(b.Rows))
 	for i, r := range b.Rows {
 		rows[i] = l.encode(r)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.awaitRoom(ctx); err != nil {
+	if err := p.awaitRoom(ctx); err != nil {
 		return fmt.Errorf("add rows to the store: %w", err)
 	}
 	for _, r := range rows {
-		if l.files.holds(r.pos) {
+		if p.files.holds(r.pos) {
 			l.stats.passed.Add(1)
 			continue
 		}
-		if len(l.rows) == 0 {
-			l.since = l.opt.Now()
+		if len(p.rows) == 0 {
+			p.since = l.opt.Now()
 		}
-		l.rows = append(l.rows, r)
-		l.bytes += r.bytes
+		p.rows = append(p.rows, r)
+		p.bytes += r.bytes
 		l.stats.written.Add(1)
 	}
-	l.watermark, l.from = b.Watermark, b.From
-	if l.due() {
+	p.watermark, p.from = b.Watermark, b.From
+	if p.due() {
 		signal(l.poke)
 	}
 	return nil
 }
 
-// awaitRoom waits, l.mu held, while memory is at its bound and sealing can make
+// awaitRoom waits, the store's mu held, while memory is at its bound and sealing can make
 // it less. Where it cannot, because an exchange that is still awaited holds the
 // watermark back, waiting would never end.
-func (l *Lake) awaitRoom(ctx context.Context) error {
+func (p *Part) awaitRoom(ctx context.Context) error {
+	l := p.lake
 	for {
 		if l.engine == nil {
 			return ErrClosed
 		}
-		if l.bytes < l.opt.MaxFreshBytes {
+		if !l.full(p) {
 			return nil
 		}
 		if l.opt.ReadOnly {
 			return ErrFull
 		}
-		if !l.sealable(l.watermark) {
+		if !p.sealable(p.watermark) {
 			return nil
 		}
 		signal(l.poke)
@@ -112,8 +114,8 @@ func (l *Lake) awaitRoom(ctx context.Context) error {
 }
 
 // sealable reports whether a fresh row stands at or before to.
-func (l *Lake) sealable(to sink.Pos) bool {
-	for _, r := range l.rows {
+func (p *Part) sealable(to sink.Pos) bool {
+	for _, r := range p.rows {
 		if r.pos.Compare(to) <= 0 {
 			return true
 		}
@@ -122,32 +124,8 @@ func (l *Lake) sealable(to sink.Pos) bool {
 }
 
 // due reports whether the fresh rows are to be sealed.
-func (l *Lake) due() bool {
-	return len(l.rows) > 0 && (len(l.rows) >= l.opt.SealRows || l.bytes >= l.opt.SealBytes ||
-		l.bytes >= l.opt.MaxFreshBytes || l.opt.Now().Sub(l.since) >= l.opt.SealAge)
-}
-
-// show has queries see files, and the fresh rows that are not in them, in one
-// step; l.mu is held. The files gone are removed when no query reads them.
-func (l *Lake) show(ctx context.Context, files fileSet, gone []string) error {
-	version := l.versions.next(files)
-	if err := l.engine.exec(ctx, wideView(l.cols, l.opt.Dir, version, files)); err != nil {
-		return fmt.Errorf("show the store's files: %w", err)
-	}
-	l.versions.publish(gone)
-	var rest []row
-	var bytes int64
-	for _, r := range l.rows {
-		if !files.holds(r.pos) {
-			rest = append(rest, r)
-			bytes += r.bytes
-		}
-	}
-	if len(rest) < len(l.rows) {
-		l.rows, l.bytes, l.since = rest, bytes, l.opt.Now()
-	}
-	l.files = files
-	close(l.changed)
-	l.changed = make(chan struct{})
-	return nil
+func (p *Part) due() bool {
+	o := &p.lake.opt
+	return len(p.rows) > 0 && (len(p.rows) >= o.SealRows || p.bytes >= o.SealBytes ||
+		p.bytes >= p.lake.room() || o.Now().Sub(p.since) >= o.SealAge)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -32,7 +33,7 @@ type snapshotKey struct{}
 type snapshot struct {
 	lake    *Lake
 	version uint64
-	rows    []row
+	rows    [][]row // by part
 }
 
 // freshRows registers the table function.
@@ -56,7 +57,9 @@ func (l *Lake) freshRows() (duckdb.ParallelChunkTableFunction, error) {
 		}
 		var err error
 		if snap, ok := ctx.Value(snapshotKey{}).(*snapshot); ok {
-			s.rows, err = snap.at(version)
+			var rows [][]row
+			rows, err = snap.at(version)
+			s.take(rows)
 		}
 		return s, err // without a snapshot a view is made, and nothing read
 	}
@@ -75,7 +78,7 @@ var engineTypes = map[record.Type]duckdb.Type{
 }
 
 // at gives the snapshot's rows that are not in the files of a version.
-func (s *snapshot) at(version uint64) ([]row, error) {
+func (s *snapshot) at(version uint64) ([][]row, error) {
 	if version == s.version {
 		return s.rows, nil
 	}
@@ -83,42 +86,54 @@ func (s *snapshot) at(version uint64) ([]row, error) {
 	if !ok || version < s.version {
 		return nil, errors.New("the store's files changed in an unforeseen order")
 	}
-	var rest []row
-	for _, r := range s.rows {
-		if !files.holds(r.pos) {
-			rest = append(rest, r)
+	out := make([][]row, len(s.rows)) // a part that came later had no row yet
+	for i, rows := range s.rows {
+		for _, r := range rows {
+			if !files[i].holds(r.pos) {
+				out[i] = append(out[i], r)
+			}
 		}
 	}
-	return rest, nil
+	return out, nil
 }
 
 // freshSource gives one query its fresh rows, chunk by chunk, to any number of
 // threads.
 type freshSource struct {
-	cols  []column
-	infos []duckdb.ColumnInfo
-	rows  []row
-	next  atomic.Int64
+	cols   []column
+	infos  []duckdb.ColumnInfo
+	chunks [][]row
+	count  int // of rows
+	next   atomic.Int64
+}
+
+// take cuts the rows into chunks.
+func (s *freshSource) take(parts [][]row) {
+	for _, rows := range parts {
+		s.count += len(rows)
+		s.chunks = slices.AppendSeq(s.chunks, slices.Chunk(rows, chunkRows))
+	}
 }
 
 func (s *freshSource) ColumnInfos() []duckdb.ColumnInfo { return s.infos }
 
 func (s *freshSource) Cardinality() *duckdb.CardinalityInfo {
-	return &duckdb.CardinalityInfo{Cardinality: uint(len(s.rows)), Exact: true}
+	return &duckdb.CardinalityInfo{Cardinality: uint(s.count), Exact: true}
 }
 
 func (s *freshSource) Init() duckdb.ParallelTableSourceInfo {
 	s.next.Store(0)
-	return duckdb.ParallelTableSourceInfo{MaxThreads: len(s.rows)/(8*chunkRows) + 1}
+	return duckdb.ParallelTableSourceInfo{MaxThreads: s.count/(8*chunkRows) + 1}
 }
 
 func (s *freshSource) NewLocalState() any { return nil }
 
 // FillChunk fills the columns that the query wants.
 func (s *freshSource) FillChunk(_ any, chunk duckdb.DataChunk) error {
-	const size = chunkRows
-	end := s.next.Add(size)
-	rows := s.rows[min(end-size, int64(len(s.rows))):min(end, int64(len(s.rows)))]
+	var rows []row
+	if i := s.next.Add(1) - 1; i < int64(len(s.chunks)) {
+		rows = s.chunks[i]
+	}
 	if err := chunk.SetSize(len(rows)); err != nil || len(rows) == 0 {
 		return err
 	}

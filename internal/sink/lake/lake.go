@@ -22,7 +22,7 @@ import (
 // Errors of the store.
 var (
 	// ErrLocked: another process writes this folder.
-	ErrLocked = errors.New("the store's folder is in use by another process")
+	ErrLocked = sink.ErrLocked
 	// ErrFull: a read-only store was given more fresh rows than it may hold.
 	ErrFull = errors.New("more rows are not sealed yet than a read-only store may hold in memory")
 	// ErrClosed: the store was closed.
@@ -44,15 +44,11 @@ type Lake struct {
 	sealing sync.Mutex // held while one seal runs
 	merging sync.Mutex // held while one merge runs
 
-	mu        sync.Mutex // guards what follows, and engine
-	files     fileSet
-	rows      []row // fresh; only ever added to, or replaced
-	bytes     int64 // of rows
-	since     time.Time
-	target    *target  // of the seal that runs or failed; nil when there is none
-	watermark sink.Pos // of the last batch, with from
-	from      sink.Pos
-	changed   chan struct{} // closed, and made anew, when the files changed
+	own *Part // of Options.Gateway
+
+	mu      sync.Mutex    // guards what follows, engine, and what parts have
+	parts   []*Part       // own first; only ever added to
+	changed chan struct{} // closed, and made anew, when the files changed
 
 	poke  chan struct{} // wakes the sealer
 	tidy  chan struct{} // wakes the merger
@@ -94,8 +90,7 @@ func (l *Lake) open(ctx context.Context) error {
 	if err := l.takeFolder(); err != nil {
 		return err
 	}
-	files, err := l.listFiles()
-	if err != nil {
+	if err := l.openParts(); err != nil {
 		return err
 	}
 	labels := slices.Sorted(maps.Values(l.opt.Labels))
@@ -106,7 +101,9 @@ func (l *Lake) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("describe the fresh rows: %w", err)
 	}
-	setUp := []string{"CREATE SCHEMA lake", wideView(l.cols, l.opt.Dir, l.versions.next(files), files)}
+	all := l.shown()
+	files := slices.Concat(all...)
+	setUp := []string{"CREATE SCHEMA lake", wideView(l.cols, l.opt.Dir, l.versions.next(all), files)}
 	for _, t := range record.Tables() {
 		setUp = append(setUp, tableView(t, labels))
 	}
@@ -117,10 +114,27 @@ func (l *Lake) open(ctx context.Context) error {
 		return err
 	}
 	l.versions.publish(nil)
-	l.files = files
-	c := files.cursor()
-	l.watermark, l.from = c.Done, c.From
-	l.log.Info("store opened", "files", len(files), "cursor", c.Done.String(), "readonly", l.opt.ReadOnly)
+	l.log.Info("store opened", "gateways", len(l.parts), "files", len(files), "cursor", l.own.files.cursor().Done.String(), "readonly", l.opt.ReadOnly)
+	return nil
+}
+
+// openParts finds the files of the gateways that are known.
+func (l *Lake) openParts() error {
+	gateways := []string{l.opt.Gateway}
+	for _, g := range l.opt.Others {
+		if !slices.Contains(gateways, g) {
+			gateways = append(gateways, g)
+		}
+	}
+	found, err := l.listFiles(gateways)
+	if err != nil {
+		return err
+	}
+	for _, g := range gateways {
+		l.parts = append(l.parts, newPart(l, g, found[g]))
+	}
+	l.own = l.parts[0]
+	l.own.fed = true
 	return nil
 }
 
@@ -132,7 +146,7 @@ func (l *Lake) takeFolder() error {
 	if err := l.opt.FS.MkdirAll(l.opt.Dir); err != nil {
 		return fmt.Errorf("make the store's folder: %w", err)
 	}
-	held, err := lock(filepath.Join(l.opt.Dir, lockName))
+	held, err := sink.Lock(filepath.Join(l.opt.Dir, lockName))
 	if err != nil {
 		return fmt.Errorf("take the store's folder: %w", err)
 	}
@@ -140,7 +154,7 @@ func (l *Lake) takeFolder() error {
 	if err := os.RemoveAll(filepath.Join(l.opt.Dir, spillName)); err != nil {
 		return fmt.Errorf("clear what queries spilled: %w", err)
 	}
-	return nil
+	return l.clearUnfinished()
 }
 
 func checkLabels(labels []string) error {
@@ -155,13 +169,6 @@ func checkLabels(labels []string) error {
 		has[l] = true
 	}
 	return nil
-}
-
-// Cursor says how far the files go. Rows behind it may be in memory.
-func (l *Lake) Cursor() sink.Cursor {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.files.cursor()
 }
 
 // Close stops the store. Fresh rows go: the journal has them.

@@ -46,16 +46,26 @@ func (l *Lake) Merge(ctx context.Context) error {
 	l.merging.Lock()
 	defer l.merging.Unlock()
 	for {
-		l.mu.Lock()
-		run := l.mergeable(l.files)
-		l.mu.Unlock()
+		p, run := l.nextMerge()
 		if run == nil {
 			return nil
 		}
-		if err := l.mergeRun(ctx, run); err != nil {
+		if err := p.mergeRun(ctx, run); err != nil {
 			return fmt.Errorf("merge %d files from %s on: %w", len(run), run[0].name, err)
 		}
 	}
+}
+
+// nextMerge finds a part with a run of files to merge.
+func (l *Lake) nextMerge() (*Part, fileSet) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, p := range l.parts {
+		if run := l.mergeable(p.files); run != nil {
+			return p, run
+		}
+	}
+	return nil, nil
 }
 
 func day(t time.Time) time.Time { return t.UTC().Truncate(24 * time.Hour) }
@@ -105,10 +115,11 @@ func (l *Lake) current(f *file) bool {
 
 // mergeRun writes the rows of run to one file and shows it instead of them.
 // They are removed when no query reads them any more.
-func (l *Lake) mergeRun(ctx context.Context, run fileSet) error {
+func (p *Part) mergeRun(ctx context.Context, run fileSet) error {
+	l := p.lake
 	last := run[len(run)-1]
 	s := span{run[0].from, last.to}
-	out := &file{span: s, name: fileName(l.opt.Gateway, s), resume: last.resume, first: last.first, last: last.last}
+	out := &file{span: s, name: fileName(p.gateway, s), resume: last.resume, first: last.first, last: last.last}
 	for _, f := range run {
 		out.rows += f.rows
 		if f.first.Before(out.first) {
@@ -131,7 +142,7 @@ func (l *Lake) mergeRun(ctx context.Context, run fileSet) error {
 	for _, f := range run {
 		names = append(names, f.name)
 	}
-	if err := l.show(ctx, l.files.replace(out), names); err != nil {
+	if err := l.showPart(ctx, p, p.files.replace(out), names); err != nil {
 		return err
 	}
 	l.stats.merges.Add(1)

@@ -12,6 +12,10 @@ type Options struct {
 	Dir string
 	// Gateway names the journal's owner in file names; "weir" when empty.
 	Gateway string
+	// Others are further gateways whose files queries see from the start. Files
+	// of a gateway that is not named here, and whose [Lake.Part] is not asked for,
+	// are not the store's.
+	Others []string
 	// Labels maps request headers to string columns of WeirExchanges, which are
 	// read from the Labels column by the column's name.
 	Labels map[string]string

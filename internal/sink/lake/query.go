@@ -35,10 +35,14 @@ func (l *Lake) Query(ctx context.Context, text string) (*Rows, error) {
 
 func (l *Lake) query(ctx context.Context, text string) (*Rows, error) {
 	l.mu.Lock()
-	e, rows := l.engine, l.rows[:len(l.rows):len(l.rows)]
+	e := l.engine
 	if e == nil {
 		l.mu.Unlock()
 		return nil, ErrClosed
+	}
+	rows := make([][]row, len(l.parts))
+	for i, p := range l.parts {
+		rows[i] = p.rows[:len(p.rows):len(p.rows)]
 	}
 	version, release := l.versions.pin()
 	l.mu.Unlock()
@@ -85,7 +89,11 @@ func (r *Rows) Close() error {
 // refresh has a read-only store look at the folder again, and reports whether
 // it has changed. Fresh rows that now stand in a file go, in the same step.
 func (l *Lake) refresh(ctx context.Context) (bool, error) {
-	files, err := l.listFiles()
+	var gateways []string
+	for _, h := range l.Holdings() {
+		gateways = append(gateways, h.Gateway)
+	}
+	found, err := l.listFiles(gateways)
 	if err != nil {
 		return false, err
 	}
@@ -94,10 +102,15 @@ func (l *Lake) refresh(ctx context.Context) (bool, error) {
 	if l.engine == nil {
 		return false, ErrClosed
 	}
-	if sameFiles(files, l.files) {
+	all, changed := l.shown(), false
+	for i, p := range l.parts[:len(gateways)] {
+		changed = changed || !sameFiles(found[p.gateway], p.files)
+		all[i] = found[p.gateway]
+	}
+	if !changed {
 		return false, nil
 	}
-	return true, l.show(ctx, files, nil)
+	return true, l.show(ctx, all, nil)
 }
 
 func sameFiles(a, b fileSet) bool {
@@ -114,10 +127,10 @@ func sameFiles(a, b fileSet) bool {
 
 // listFiles is loadFiles that begins anew, in a read-only store, when a file
 // went while they were read: what it was merged into may not have been listed.
-func (l *Lake) listFiles() (fileSet, error) {
+func (l *Lake) listFiles(gateways []string) (map[string]fileSet, error) {
 	const tries = 20
 	for i := 0; ; i++ {
-		files, err := l.loadFiles()
+		files, err := l.loadFiles(gateways)
 		if err == nil || !errors.Is(err, errVanished) || i == tries {
 			return files, err
 		}

@@ -35,13 +35,7 @@ func (l *Lake) sealer(ctx context.Context) {
 		case <-tick.C:
 		case <-l.poke:
 		}
-		l.mu.Lock()
-		due := l.due() || l.target != nil
-		l.mu.Unlock()
-		if !due {
-			continue
-		}
-		err := l.Seal(ctx)
+		err := l.sealAll(ctx)
 		if err == nil {
 			retry = retryMin
 			continue
@@ -59,11 +53,12 @@ func (l *Lake) sealer(ctx context.Context) {
 }
 
 // Seal moves what is in memory, up to the last batch's watermark, to a file.
-func (l *Lake) Seal(ctx context.Context) error {
+func (p *Part) Seal(ctx context.Context) error {
+	l := p.lake
 	l.sealing.Lock()
 	defer l.sealing.Unlock()
 	for {
-		more, err := l.sealOnce(ctx)
+		more, err := p.sealOnce(ctx)
 		if err != nil {
 			l.stats.sealErrors.Add(1)
 			return fmt.Errorf("seal rows: %w", err)
@@ -74,15 +69,16 @@ func (l *Lake) Seal(ctx context.Context) error {
 	}
 }
 
-func (l *Lake) sealOnce(ctx context.Context) (bool, error) {
-	rows, t, err := l.aim()
+func (p *Part) sealOnce(ctx context.Context) (bool, error) {
+	l := p.lake
+	rows, t, err := p.aim()
 	if t == nil || err != nil {
 		return false, err
 	}
 	slices.SortStableFunc(rows, func(a, b row) int {
 		return cmp.Or(cmp.Compare(a.time, b.time), a.pos.Compare(b.pos))
 	})
-	f := &file{span: t.span, name: fileName(l.opt.Gateway, t.span), resume: t.resume, rows: int64(len(rows))}
+	f := &file{span: t.span, name: fileName(p.gateway, t.span), resume: t.resume, rows: int64(len(rows))}
 	if len(rows) > 0 {
 		f.first, f.last = time.UnixMicro(rows[0].time), time.UnixMicro(rows[len(rows)-1].time)
 	}
@@ -95,10 +91,10 @@ func (l *Lake) sealOnce(ctx context.Context) (bool, error) {
 	if l.engine == nil {
 		return false, ErrClosed
 	}
-	if err := l.show(ctx, l.files.replace(f), nil); err != nil {
+	if err := l.showPart(ctx, p, p.files.replace(f), nil); err != nil {
 		return false, err
 	}
-	l.target = nil
+	p.target = nil
 	l.stats.lastSeal.Store(l.opt.Now().UnixNano())
 	l.stats.seals.Add(1)
 	l.log.Debug("sealed", "file", f.name, "rows", f.rows, "bytes", f.bytes, "time", time.Since(start).String())
@@ -108,7 +104,8 @@ func (l *Lake) sealOnce(ctx context.Context) (bool, error) {
 
 // aim gives the rows to seal and the range that they make; nil when there is
 // nothing to seal.
-func (l *Lake) aim() ([]row, *target, error) {
+func (p *Part) aim() ([]row, *target, error) {
+	l := p.lake
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.engine == nil {
@@ -117,24 +114,24 @@ func (l *Lake) aim() ([]row, *target, error) {
 	if l.opt.ReadOnly {
 		return nil, nil, nil
 	}
-	if l.target == nil {
-		cursor := l.files.cursor()
-		t := &target{span{cursor.Done, l.watermark}, l.from}
+	if p.target == nil {
+		cursor := p.files.cursor()
+		t := &target{span{cursor.Done, p.watermark}, p.from}
 		closesGap := false
-		if end, ok := l.files.gapEnd(); ok && end.Compare(t.to) <= 0 {
+		if end, ok := p.files.gapEnd(); ok && end.Compare(t.to) <= 0 {
 			// A file was lost, those behind it were not: fill the gap, no more.
 			t.to, t.resume, closesGap = end, cursor.From, true
 		}
-		if t.to.Compare(t.from) <= 0 || !closesGap && !l.sealable(t.to) {
+		if t.to.Compare(t.from) <= 0 || !closesGap && !p.sealable(t.to) {
 			return nil, nil, nil
 		}
-		l.target = t
+		p.target = t
 	}
 	var rows []row
-	for _, r := range l.rows {
-		if r.pos.Compare(l.target.to) <= 0 {
+	for _, r := range p.rows {
+		if r.pos.Compare(p.target.to) <= 0 {
 			rows = append(rows, r)
 		}
 	}
-	return rows, l.target, nil
+	return rows, p.target, nil
 }

@@ -3,8 +3,6 @@ package lake
 import (
 	"sync/atomic"
 	"time"
-
-	"weir/internal/sink"
 )
 
 // counters are what is counted since the start.
@@ -13,17 +11,21 @@ type counters struct {
 	lastSeal                                                         atomic.Int64 // Unix nanoseconds
 }
 
-// Stats is how the store stands.
-type Stats struct {
-	FreshRows  int   // in memory only
-	FreshBytes int64 // of memory that they take, about
+// Holding is what a store has of one gateway, or of all.
+type Holding struct {
+	Gateway    string // empty for all
+	FreshRows  int    // in memory only
+	FreshBytes int64  // of memory that they take, about
 	Files      int
 	FileRows   int64
 	FileBytes  int64
-	Cursor     sink.Pos // how far the files go
-	Watermark  sink.Pos // how far the rows go, fresh ones included
-	LastSeal   time.Time
 	Oldest     time.Time // since when there are fresh rows; zero without any
+}
+
+// Stats is how the store stands.
+type Stats struct {
+	Holding
+	LastSeal time.Time
 
 	Written     int64 // rows, since the start, as all that follow
 	Passed      int64 // rows that were in a file already
@@ -47,15 +49,40 @@ func (l *Lake) Stats() Stats {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s.FreshRows, s.FreshBytes = len(l.rows), l.bytes
-	if len(l.rows) > 0 {
-		s.Oldest = l.since
+	for _, p := range l.parts {
+		h := p.holding()
+		s.FreshRows += h.FreshRows
+		s.FreshBytes += h.FreshBytes
+		s.Files += h.Files
+		s.FileRows += h.FileRows
+		s.FileBytes += h.FileBytes
+		if !h.Oldest.IsZero() && (s.Oldest.IsZero() || h.Oldest.Before(s.Oldest)) {
+			s.Oldest = h.Oldest
+		}
 	}
-	for _, f := range l.files {
-		s.Files++
-		s.FileRows += f.rows
-		s.FileBytes += f.bytes
-	}
-	s.Cursor, s.Watermark = l.files.cursor().Done, l.watermark
 	return s
+}
+
+// Holdings says what the store has of each gateway, its own first.
+func (l *Lake) Holdings() []Holding {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := make([]Holding, len(l.parts))
+	for i, p := range l.parts {
+		out[i] = p.holding()
+	}
+	return out
+}
+
+func (p *Part) holding() Holding {
+	h := Holding{Gateway: p.gateway, FreshRows: len(p.rows), FreshBytes: p.bytes}
+	if len(p.rows) > 0 {
+		h.Oldest = p.since
+	}
+	for _, f := range p.files {
+		h.Files++
+		h.FileRows += f.rows
+		h.FileBytes += f.bytes
+	}
+	return h
 }

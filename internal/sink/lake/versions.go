@@ -11,8 +11,8 @@ type versions struct {
 
 	mu      sync.Mutex // held for moments, never while the engine works
 	now     uint64
-	files   map[uint64]fileSet
-	queries map[uint64]int // running queries, by the version at their start
+	files   map[uint64][]fileSet // by part
+	queries map[uint64]int       // running queries, by the version at their start
 	retired []retired
 }
 
@@ -22,11 +22,11 @@ type retired struct {
 }
 
 // next announces a version; publish makes it the current one.
-func (v *versions) next(files fileSet) uint64 {
+func (v *versions) next(files []fileSet) uint64 {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.files == nil {
-		v.files, v.queries = map[uint64]fileSet{}, map[uint64]int{}
+		v.files, v.queries = map[uint64][]fileSet{}, map[uint64]int{}
 	}
 	n := v.now + 1
 	v.files[n] = files
@@ -62,7 +62,7 @@ func (v *versions) pin() (now uint64, release func()) {
 }
 
 // at gives the files of a version that a running query has begun at or after.
-func (v *versions) at(version uint64) (fileSet, bool) {
+func (v *versions) at(version uint64) ([]fileSet, bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	f, ok := v.files[version]

@@ -1,6 +1,6 @@
 //go:build unix
 
-package lake
+package sink
 
 import (
 	"errors"
@@ -11,9 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lock takes the folder for this process until the result is closed or the
-// process ends.
-func lock(name string) (io.Closer, error) {
+// Lock takes the lock file name, which it makes, for this process until the
+// result is closed or the process ends in any way. [ErrLocked] says that somebody
+// has it.
+func Lock(name string) (io.Closer, error) {
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,93 @@
+package app
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+
+	"weir/internal/secret"
+)
+
+// maxConfig is how many bytes a config file may have.
+const maxConfig = 16 << 20
+
+// contents tells what files hold, by their paths; the zero sum stands for a file
+// that cannot be read, or is no regular one.
+type contents map[string][sha256.Size]byte
+
+// reading is one reading of a config: its file and those that it refers to, with
+// what stood in them.
+type reading struct {
+	file  string
+	found contents
+}
+
+func newReading(file string) *reading { return &reading{file, contents{file: {}}} }
+
+// config reads the config's own file.
+func (r *reading) config() ([]byte, error) {
+	text, regular, err := readConfigFile(r.file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no config file %s; `weir demo` runs without one, and README.md has one to begin with", r.file)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the config: %w", err)
+	}
+	if regular {
+		r.found[r.file] = sha256.Sum256(text)
+	}
+	return text, nil
+}
+
+// secret reads a file that the config refers to.
+func (r *reading) secret(path string) ([]byte, error) {
+	r.found[path] = [sha256.Size]byte{}
+	text, err := secret.ReadFile(path)
+	if err == nil {
+		r.found[path] = sha256.Sum256(text)
+	}
+	return text, err
+}
+
+// now reads the same files again, and only tells what they hold.
+func (r *reading) now() contents {
+	next := reading{r.file, contents{r.file: {}}}
+	if regular(r.file) {
+		_, _ = next.config() // one that cannot be read has the zero sum
+	}
+	for path := range r.found {
+		if path != r.file {
+			_, _ = next.secret(path)
+		}
+	}
+	return next.found
+}
+
+func (c contents) equal(other contents) bool { return maps.Equal(c, other) }
+
+// regular says whether a path leads to a file that can be read again and again,
+// which a pipe cannot.
+func regular(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+func readConfigFile(path string) (text []byte, regular bool, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, false, err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil {
+		regular = info.Mode().IsRegular()
+	}
+	text, err = io.ReadAll(io.LimitReader(f, maxConfig+1))
+	if err == nil && len(text) > maxConfig {
+		err = fmt.Errorf("%s has more than %d bytes", path, maxConfig)
+	}
+	return text, regular, err
+}
