@@ -10,4 +10,6 @@
 // Env: WEIR_SDKS is the folder that `make sdks` filled; without it the tests of
 // the Python and Node SDKs, and with Azurite, are skipped. WEIR_BIN names a program to test in place
 // of a fresh build. WEIR_E2E_ROUNDS sets how often the kill loops kill.
+// WEIR_FLAP is how long the test of flapping backends lasts. The test of a rolling
+// restart needs haproxy, and is skipped without.
 package e2e

@@ -79,7 +79,7 @@ func askRunning(ctx context.Context, file, method, path string) (status int, bod
 	resp, err := client.Do(req)
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "dial" {
-		return 0, nil, fmt.Errorf("no gateway answers at %s, telemetry.listen of %s: start it with `weir serve`, or name its config with -config", addr, file)
+		return 0, nil, fmt.Errorf("no gateway answers at %s, telemetry.listen of %s: start it with `weir serve`, or name its config with -config; where telemetry.listen was changed since it started, restart it, or send SIGHUP and read its log", addr, file)
 	}
 	if err != nil {
 		return 0, nil, fmt.Errorf("ask the gateway: %w", err)

@@ -77,9 +77,8 @@ type Telemetry struct {
 
 // Reload is how the gateway notices a changed config by itself.
 type Reload struct {
-	// Watch is how often the gateway looks whether this file, or one that it refers
-	// to as ${file:PATH}, has other contents; what two looks in a row find is taken.
-	// Default 2s; 0s never looks, so that SIGHUP and `weir reload` only do it.
+	// Watch is how often the gateway looks whether this file, or any that it names,
+	// holds something else, and reloads then; default 2s, 0s for never.
 	Watch *time.Duration `yaml:"watch"`
 }
 
@@ -135,7 +134,7 @@ func loadConfig(file string, further ...func(*Config) []fault.Problem) (*Config,
 		return nil, r, err
 	}
 	resolver := secret.Resolver{Dir: filepath.Dir(file), File: r.secret}
-	cfg, err := parseConfig(file, text, resolver.Expand, further...)
+	cfg, err := parseConfig(file, text, resolver.Expand, append(further, r.named)...)
 	return cfg, r, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -202,5 +203,33 @@ func TestSealedFolder(t *testing.T) {
 	}
 	if len(got.Rows) != 1 || got.Rows[0][0] != "blue" || got.Rows[0][1] != "gpt-4o" {
 		t.Errorf("got %v", got.Rows)
+	}
+}
+
+// TestExamples: the configs that the documentation shows are right, but for the
+// files that they name.
+func TestExamples(t *testing.T) {
+	files, err := filepath.Glob("../../docs/examples/*.yaml")
+	if err != nil || len(files) < 2 {
+		t.Fatalf("%v %v", files, err)
+	}
+	resolve := func(s string) (string, error) {
+		return strings.NewReplacer("${env:TEAM_A_KEY_SHA256}", strings.Repeat("0", 64)).Replace(s), nil
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = parseConfig(file, text, resolve)
+		var wrong *ConfigError
+		if !errors.As(err, &wrong) {
+			continue
+		}
+		for _, m := range wrong.Mistakes {
+			if !strings.HasSuffix(m.Field, "_file") {
+				t.Errorf("%s", m)
+			}
+		}
 	}
 }

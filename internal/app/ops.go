@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -89,7 +90,11 @@ func (g *gateway) opsHandler() http.Handler {
 	for _, path := range []string{statusPath, alivePath, readyPath} {
 		mux.HandleFunc(path, g.answerHealth)
 	}
-	mux.HandleFunc("GET "+backendsPath, func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET "+backendsPath, func(w http.ResponseWriter, r *http.Request) {
+		if local(r) && !plainHost(r) {
+			http.Error(w, notThatHost, http.StatusForbidden)
+			return
+		}
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(g.proxy.Upstream().Statuses(time.Now())) // the caller has gone
 	})
@@ -120,21 +125,44 @@ func (g *gateway) answerReload(w http.ResponseWriter) {
 // another machine, or may be made by a web page in a browser on this one, whose
 // name may lead here (DNS rebinding), or comes through a proxy.
 func foreign(r *http.Request) string {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil || !peer.Addr().Unmap().IsLoopback() {
-		return "this is taken from loopback addresses only; on another machine send SIGHUP to the gateway there"
+	if !local(r) {
+		return "this is taken from the gateway's own machine only; on another one send SIGHUP to the gateway there"
 	}
-	for _, h := range []string{"Origin", "Forwarded", "X-Forwarded-For"} {
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "none" {
+		return "this is not taken from a page in a browser"
+	}
+	for _, h := range []string{"Origin", "Forwarded", "X-Forwarded-For", "Via"} {
 		if r.Header.Get(h) != "" {
 			return "this is not taken with the header " + h + ": from a browser or a proxy"
 		}
 	}
+	if !plainHost(r) {
+		return notThatHost
+	}
+	return ""
+}
+
+const notThatHost = "this is taken under an address or the name localhost only"
+
+// local says whether a call comes from this machine: from a loopback address, or
+// from the one at which it was made.
+func local(r *http.Request) bool {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return false
+	}
+	own, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	from := peer.Addr().Unmap().WithZone("")
+	return from.IsLoopback() || ok && own.AddrPort().Addr().Unmap().WithZone("") == from
+}
+
+// plainHost says whether a call names its host by an address, or localhost: not by
+// a name that somebody else may lead here.
+func plainHost(r *http.Request) bool {
 	host := r.Host
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}
-	if _, err := netip.ParseAddr(host); err != nil && host != "localhost" {
-		return "this is taken under an address or the name localhost only"
-	}
-	return ""
+	_, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil || host == "localhost"
 }

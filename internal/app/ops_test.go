@@ -120,8 +120,8 @@ func TestAdminReload(t *testing.T) {
 		status int
 		says   string
 	}{
-		{"from elsewhere", from("10.0.0.7:1", "10.0.0.1:8082"), 403, "loopback"},
-		{"from no address", from("@", "localhost"), 403, "loopback"},
+		{"from elsewhere", from("10.0.0.7:1", "10.0.0.1:8082"), 403, "own machine"},
+		{"from no address", from("@", "localhost"), 403, "own machine"},
 		{"from a page", header("Origin", "http://127.0.0.1:8082"), 403, "Origin"},
 		{"through a proxy", header("X-Forwarded-For", "127.0.0.1"), 403, "X-Forwarded-For"},
 		{"under a foreign name", from("127.0.0.1:1", "rebound.example:8082"), 403, "localhost only"},

@@ -8,7 +8,9 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"slices"
 
+	"weir/internal/fault"
 	"weir/internal/secret"
 )
 
@@ -24,9 +26,10 @@ type contents map[string][sha256.Size]byte
 type reading struct {
 	file  string
 	found contents
+	parts []string // the files that the config's parts read
 }
 
-func newReading(file string) *reading { return &reading{file, contents{file: {}}} }
+func newReading(file string) *reading { return &reading{file: file, found: contents{file: {}}} }
 
 // config reads the config's own file.
 func (r *reading) config() ([]byte, error) {
@@ -53,9 +56,39 @@ func (r *reading) secret(path string) ([]byte, error) {
 	return text, err
 }
 
+// named notes the files that a config names, which its parts read.
+func (r *reading) named(c *Config) []fault.Problem {
+	tls := c.Gateway.TLS
+	files := []string{tls.CertFile, tls.KeyFile, tls.ClientCAFile}
+	for _, b := range c.Backends {
+		files = append(files, b.CAFile, b.ClientCertFile, b.ClientKeyFile)
+		if b.Entra != nil {
+			files = append(files, b.Entra.CertificateFile)
+		}
+	}
+	for _, path := range files {
+		if path != "" {
+			_, _ = r.secret(path) // what is wrong with it, its part says
+			r.parts = append(r.parts, path)
+		}
+	}
+	return nil
+}
+
+// changed lists the files that hold something else now than they did before, of
+// those that the config's parts read.
+func (r *reading) changed(next *reading) (files []string) {
+	for _, path := range next.parts {
+		if was, known := r.found[path]; known && was != next.found[path] && !slices.Contains(files, path) {
+			files = append(files, path)
+		}
+	}
+	return files
+}
+
 // now reads the same files again, and only tells what they hold.
 func (r *reading) now() contents {
-	next := reading{r.file, contents{r.file: {}}}
+	next := reading{file: r.file, found: contents{r.file: {}}}
 	if regular(r.file) {
 		_, _ = next.config() // one that cannot be read has the zero sum
 	}

@@ -2,10 +2,14 @@ package app
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -14,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
@@ -256,4 +261,52 @@ func TestReloadsLeaveNothing(t *testing.T) {
 func stacks() []byte {
 	b := make([]byte, 1<<20)
 	return b[:runtime.Stack(b, true)]
+}
+
+// TestNamedFiles: files that the config names, for its parts to read, are watched
+// as it is.
+func TestNamedFiles(t *testing.T) {
+	dir := t.TempDir()
+	file, authority := filepath.Join(dir, "weir.yaml"), filepath.Join(dir, "ca.pem")
+	text := "backends: [{name: a, kind: azure, url: \"https://a\", key: k, ca_file: ca.pem}]\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, read, err := loadConfig(file)
+	if err == nil || !strings.Contains(err.Error(), "ca_file") {
+		t.Fatalf("without the file: %v", err)
+	}
+	tried := read.found
+	if err := os.WriteFile(authority, []byte("half of it"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if read.now().equal(tried) {
+		t.Error("the file that came was not seen")
+	}
+	_, next, _ := loadConfig(file)
+	if d := cmp.Diff([]string{authority}, read.changed(next)); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestLocal: who may reload, by where a call comes from and what it says.
+func TestLocal(t *testing.T) {
+	at := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 2), Port: 8082}
+	for _, tt := range []struct {
+		peer, host, header string
+		taken              bool
+	}{
+		{"127.0.0.1:5000", "127.0.0.1:8082", "", true}, {"[::1]:5000", "[::1]:8082", "", true}, {"192.0.2.2:5000", "192.0.2.2:8082", "", true},
+		{"192.0.2.3:5000", "192.0.2.2:8082", "", false}, {"127.0.0.1:5000", "weir.example:8082", "", false}, {"127.0.0.1:5000", "localhost", "", true},
+		{"127.0.0.1:5000", "localhost", "Origin", false}, {"127.0.0.1:5000", "localhost", "Via", false}, {"127.0.0.1:5000", "localhost", "Sec-Fetch-Site", false},
+	} {
+		r := httptest.NewRequestWithContext(context.WithValue(t.Context(), http.LocalAddrContextKey, at), "POST", reloadPath, nil)
+		r.RemoteAddr, r.Host = tt.peer, tt.host
+		if tt.header != "" {
+			r.Header.Set(tt.header, "cross-site")
+		}
+		if reason := foreign(r); (reason == "") != tt.taken {
+			t.Errorf("%+v: %q", tt, reason)
+		}
+	}
 }

@@ -351,3 +351,39 @@ func TestReplicaConfig(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// TestReplicaReplaced: a journal that was begun anew under the old name is not
+// taken for the one that the store has records of, neither at the start nor while
+// the store runs.
+func TestReplicaReplaced(t *testing.T) {
+	b := newAnother(t, filepath.Join(t.TempDir(), "b"), "gw-b")
+	x := newLarge(t, withReplicas(b.data))
+	sealInto(t, x.cfg, b.data, "gw-b")
+	anew := func() {
+		b.j.Close()
+		if err := os.RemoveAll(b.data); err != nil {
+			t.Fatal(err)
+		}
+		j, err := journal.Open(journal.Options{Dir: journalIn(b.data), Gateway: "gw-b"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { j.Close() })
+		b.journalWriter.j = j
+		b.exchange("application/json", []byte(`{}`), "application/json", []byte(`{}`), false, 0, true)
+	}
+	refused := func(s api.State) bool {
+		return !s.CaughtUp && len(s.Gateways) == 2 && s.Gateways[0].CaughtUp && strings.Contains(s.Gateways[1].Problem, "gateway.name")
+	}
+	_, _, stop := serving(t, x.cfg)
+	await(t, x.cfg, func(s api.State) bool { return s.CaughtUp && len(s.Gateways) == 2 })
+	anew()
+	await(t, x.cfg, refused)
+	stop()
+	_, _, stop = serving(t, x.cfg)
+	await(t, x.cfg, refused)
+	if got := asked(t, x.cfg, byGateway); got != `[["gw",5,5],["gw-b",2,2]]` {
+		t.Errorf("the records are %s", got)
+	}
+	stop()
+}

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"weir/internal/journal"
 	"weir/internal/payload"
 	"weir/internal/sink"
 	"weir/internal/sink/lake"
@@ -114,7 +115,7 @@ func (in *intake) follow(ctx context.Context, s *source) {
 		if r != nil {
 			defer held.Close()
 			s.set(r)
-			if err := in.read(ctx, s, r); ctx.Err() == nil {
+			if err := in.read(ctx, s, r); err != nil && !errors.Is(err, context.Canceled) {
 				s.found(err)
 			}
 			return
@@ -145,11 +146,32 @@ func (in *intake) attach(ctx context.Context, s *source) (*followed, io.Closer, 
 		return nil, nil, err
 	}
 	r, err := in.open(ctx, name, s.data)
+	if err == nil {
+		err = s.sameJournal(r)
+	}
 	if err != nil {
 		held.Close()
 		return nil, nil, err
 	}
 	return r, held, nil
+}
+
+// sameJournal says whether the journal can be the one that the store has records
+// of. One that ends before what the store has was begun anew: its records would be
+// taken for those that are there.
+func (s *source) sameJournal(r *followed) error {
+	published, err := journal.Published(journalIn(s.data))
+	if err != nil {
+		return nil // the reader says why
+	}
+	have := r.runner.Stats().Watermark // may be one behind the last frame
+	if sealed := r.part.Cursor().Done; sealed.Compare(have) > 0 {
+		have = sealed // nothing was read yet
+	}
+	if published.Epoch > have.Epoch || published.Epoch == have.Epoch && published.Seq+1 >= have.Seq {
+		return nil
+	}
+	return fmt.Errorf("the journal in %s is not the one that the store has records of as %q, which went further: give the gateway another gateway.name, and start the store anew", s.data, r.name)
 }
 
 // open makes what reading a gateway takes.
@@ -188,13 +210,18 @@ func (in *intake) read(ctx context.Context, s *source, r *followed) error {
 	wg.Go(func() { r.uploads.Run(ctx) })
 	wg.Go(func() { tellOrphans(ctx, r.runner, r.uploads, in.log) })
 	if s != in.own {
-		wg.Go(func() { s.watch(ctx) })
+		there, err := os.Stat(journalIn(s.data))
+		if err != nil {
+			return err
+		}
+		wg.Go(func() { s.watch(ctx, r, there, stop) })
 	}
 	return r.runner.Run(ctx)
 }
 
-// watch looks now and then whether the journal is still there.
-func (s *source) watch(ctx context.Context) {
+// watch looks now and then whether the journal is still there, and ends the reading
+// when another one has taken its place.
+func (s *source) watch(ctx context.Context, r *followed, first os.FileInfo, end func()) {
 	t := time.NewTicker(watchEvery)
 	defer t.Stop()
 	for {
@@ -202,7 +229,18 @@ func (s *source) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-t.C:
-			s.found(journalThere(s.data))
+			err := journalThere(s.data)
+			if now, failed := os.Stat(journalIn(s.data)); failed == nil {
+				if err = s.sameJournal(r); err == nil && !os.SameFile(first, now) {
+					err = fmt.Errorf("the journal in %s was replaced while it was read: start the store anew, and give the gateway another gateway.name if its journal was begun anew", s.data)
+				}
+				if err != nil {
+					end()
+				}
+			}
+			if s.found(err); err != nil && ctx.Err() != nil {
+				return
+			}
 		}
 	}
 }

@@ -62,6 +62,7 @@ func runStore(ctx context.Context, cfg *Config, log *slog.Logger) error {
 		return err
 	}
 	in.own.set(own)
+	in.own.found(in.own.sameJournal(own))
 	watchStore(registry, in)
 	watchUploads(registry, in)
 	service := query.New(engine{l}, cfg.labelColumns())

@@ -17,11 +17,14 @@ import (
 type attempt struct {
 	member *upstream.Member
 	ticket upstream.Ticket
+	stream bool // one was asked for
 	cancel context.CancelFunc
-	body   io.ReadCloser // the answer's, once it has come
+	answer watched       // its body, once it has come
+	body   io.ReadCloser // that of the transport
 
 	timer   *time.Timer
 	tick    atomic.Int64 // between two looks, in nanoseconds
+	taking  atomic.Int64 // reads of the request's body that wait for the client
 	moves   atomic.Int64 // odd while the backend is waited for; grows with whatever moves
 	expired atomic.Bool  // the backend's time was over
 	over    atomic.Bool  // the attempt is
@@ -37,7 +40,7 @@ const ticks = 4
 // begin makes an attempt at a member that has let the call through, and the
 // context in which it runs.
 func (x *exchange) beginAttempt(m *upstream.Member, t upstream.Ticket) (*attempt, context.Context) {
-	a := &attempt{member: m, ticket: t, seen: 1}
+	a := &attempt{member: m, ticket: t, stream: x.begin.Stream, seen: 1}
 	ctx, cancel := context.WithCancel(x.r.Context())
 	a.cancel = cancel
 	headers, _ := m.Timeouts(x.begin.Stream)
@@ -58,7 +61,7 @@ func (a *attempt) look() {
 	defer a.mu.Unlock()
 	moves := a.moves.Load()
 	switch {
-	case moves != a.seen || moves&1 == 0:
+	case moves != a.seen || moves&1 == 0 || a.taking.Load() > 0:
 		a.seen, a.quiet = moves, 0
 	case a.quiet < ticks-1:
 		a.quiet++
@@ -80,13 +83,12 @@ func (a *attempt) answered(resp *http.Response) {
 		a.timer.Stop()
 		return
 	}
-	resp.Body = &watched{ReadCloser: resp.Body, a: a}
-	headers, idle := a.member.Timeouts(false)
-	if idle < headers {
-		a.tick.Store(int64(idle / ticks))
-		a.timer.Reset(idle / ticks)
-	} else {
-		a.tick.Store(int64(idle / ticks))
+	a.answer = watched{ReadCloser: resp.Body, a: a}
+	resp.Body = &a.answer
+	headers, idle := a.member.Timeouts(a.stream)
+	a.tick.Store(int64(idle / ticks))
+	if idle < headers/ticks {
+		a.timer.Reset(idle / ticks) // the look that is due comes too late
 	}
 }
 
@@ -145,21 +147,28 @@ func (w *watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// primeTime is how long an answer of unknown length that trickles in is held back
+// to become whole.
+const primeTime = time.Second
+
 // prime reads the first of the body into buf, and where it is of use only as a
 // whole all that fits, so that a backend that breaks off before can be replaced
 // by another one. size is the body's, -1 when it is not known.
 func (w *watched) prime(buf []byte, size int64, whole bool) error {
+	sized := size >= 0 && size <= int64(len(buf))
+	if sized {
+		buf = buf[:size]
+	}
 	var n int
 	var err error
-	switch {
-	case size >= 0 && size <= int64(len(buf)):
-		n, err = io.ReadFull(w, buf[:size])
-	default:
-		for err == nil && (n == 0 || whole && n < len(buf)) {
-			var m int
-			m, err = w.Read(buf[n:])
-			n += m
-		}
+	begun := time.Now()
+	for err == nil && n < len(buf) && (n == 0 || sized || whole && time.Since(begun) < primeTime) {
+		var m int
+		m, err = w.Read(buf[n:])
+		n += m
+	}
+	if err == io.EOF && int64(n) < size {
+		err = io.ErrUnexpectedEOF
 	}
 	if err != nil && err != io.EOF {
 		return err
@@ -176,7 +185,9 @@ type taken struct {
 
 // Read implements io.Reader.
 func (t taken) Read(p []byte) (int, error) {
+	t.a.taking.Add(1)
 	n, err := t.ReadCloser.Read(p)
 	t.a.moves.Add(2)
+	t.a.taking.Add(-1)
 	return n, err
 }

@@ -53,7 +53,7 @@ func (d *drip) Close() error { return nil }
 // TestAttemptTime: a backend has its time until the headers, and then for each
 // further part of the body; what the client takes does not count.
 func TestAttemptTime(t *testing.T) {
-	const headers, idle = 8 * time.Second, 4 * time.Second
+	const headers, idle = 8 * time.Second, time.Second
 	for _, tt := range []struct {
 		name    string
 		do      func(t *testing.T, a *attempt, ctx context.Context) error
@@ -73,6 +73,10 @@ func TestAttemptTime(t *testing.T) {
 			<-ctx.Done()
 			return a.told(ctx.Err())
 		}, 5*headers + headers, true},
+		{"the client is slow to send", func(_ *testing.T, a *attempt, ctx context.Context) error {
+			taken{&drip{ctx, []time.Duration{10 * headers}}, a}.Read(make([]byte, 1))
+			return ctx.Err()
+		}, 10 * headers, false},
 		{"silent in the midst", func(_ *testing.T, a *attempt, ctx context.Context) error {
 			time.Sleep(headers / 2)
 			resp := &http.Response{StatusCode: 200, Body: &drip{ctx, []time.Duration{idle / 2, idle / 2, idle / 2}}}

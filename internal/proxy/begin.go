@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"weir/internal/fault"
+	"weir/internal/front"
 	"weir/internal/identity"
 	"weir/internal/record"
 	"weir/internal/upstream"
@@ -39,6 +40,7 @@ func (x *exchange) writeBegin() *fault.Error {
 	b.ClientProtocol = x.r.Proto
 	if x.r.TLS != nil {
 		b.TLSVersion = tls.VersionName(x.r.TLS.Version)
+		b.ClientCertificate = front.ClientCertificate(x.r)
 	}
 	b.Method, b.URL = x.r.Method, x.url()
 	b.Headers = recorded(b.Headers[:0], x.r.Header)

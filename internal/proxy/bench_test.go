@@ -95,11 +95,22 @@ func serveRole(role, up string) {
 			FlushInterval: -1,
 		}
 	}
+	srv, err := front.Listen(context.Background(), front.Config{Listen: "127.0.0.1:0"}, h, slog.New(slog.DiscardHandler))
+	if err != nil {
+		panic(err)
+	}
+	if role == "gateway" {
+		go srv.Serve(context.Background(), front.Stop{})
+	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		panic(err)
 	}
 	go http.Serve(ln, h)
+	at := ln.Addr()
+	if role == "gateway" {
+		at = srv.Addr()
+	}
 	side, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		panic(err)
@@ -115,7 +126,7 @@ func serveRole(role, up string) {
 		fmt.Fprint(w, pages*os.Getpagesize())
 	})
 	go http.Serve(side, nil)
-	fmt.Println(ln.Addr(), side.Addr())
+	fmt.Println(at, side.Addr())
 	io.Copy(io.Discard, os.Stdin)
 }
 

@@ -42,9 +42,11 @@ type exchange struct {
 	scan      *catalog.FormScanner // that looked for it when a backend needed it
 	pool      *upstream.Pool
 	order     []*upstream.Member
-	balanced  bool   // its backend is chosen by the pool
-	session   string // by which its backend is chosen, where the deployment has an affinity
-	newCookie string // that the answer sets, to name the session from now on
+	balanced  bool          // its backend is chosen by the pool
+	session   string        // by which its backend is chosen, where the deployment has an affinity
+	again     time.Duration // when to come again, where
+	sooner    bool          // it is sooner than the answer that passes says
+	newCookie string        // that the answer sets, to name the session from now on
 	call      upstream.Call
 	at        *attempt           // the last one, whose answer passes
 	buf       *[bufferBytes]byte // for the first of an answer
@@ -326,6 +328,10 @@ func (x *exchange) brokeOff(err error) (reason string) {
 	}
 	reason = reasonOf(x.at.told(err))
 	x.end.Attempts[len(x.end.Attempts)-1].Reason = reason
-	x.at.member.Broke(time.Now(), x.at.ticket, reason)
+	what := reason
+	if what != "Timeout" {
+		what = answerBroken
+	}
+	x.at.member.Broke(time.Now(), x.at.ticket, what)
 	return reason
 }

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -22,6 +23,10 @@ const drainBytes = 64 << 10
 // redirected is the reason of an attempt that was answered with a redirect, which
 // is never followed: it would take the request where no config sends it.
 const redirected = "Redirect"
+
+// answerBroken is what a breaker is told of an answer that broke off after it had
+// begun to pass.
+const answerBroken = "AnswerBroken"
 
 // forward tries the backends until one gives an answer whose first bytes are
 // there. Each is tried once, in their order; then, as far as the policy goes, all
@@ -54,7 +59,7 @@ func (x *exchange) forward() (*http.Response, *fault.Error) {
 			}
 		}
 		now = time.Now()
-		if t.spent() || round >= policy.Attempts || !t.pause(policy.Pause(round, rand.Float64())) {
+		if t.spent() || round >= policy.Attempts || t.hopeless() || !t.pause(policy.Pause(round, rand.Float64())) {
 			return t.verdict()
 		}
 		if x.balanced {
@@ -71,16 +76,33 @@ type tries struct {
 	left  int
 	until time.Time // then no further one begins
 
-	resp     *http.Response // the last one's answer, nil where there was none
-	err      error          // why there was none
-	alike    bool           // all ended in the same way
-	status   int            // the first one's; 0 without an answer
-	earliest time.Duration  // of what the answers said of coming again; -1 for nothing
-	said     time.Duration  // of the last one
+	resp   *http.Response // the last one's answer, nil where there was none
+	err    error          // why there was none
+	alike  bool           // all ended in the same way
+	status int            // the first one's; 0 without an answer
+	said   time.Duration  // of coming again, by the last one; -1 for nothing
+	words  []word         // what the backends said last of coming again
+}
+
+// word is when a backend said that it can be asked again.
+type word struct {
+	member *upstream.Member
+	at     time.Time
 }
 
 // spent says whether no further attempt may begin.
 func (t *tries) spent() bool { return t.left == 0 || t.made > 0 && !time.Now().Before(t.until) }
+
+// hopeless says whether no backend can be asked again within the budget.
+func (t *tries) hopeless() bool {
+	now := time.Now()
+	for _, m := range t.x.order {
+		if wait, _ := m.Recovery(now); now.Add(wait).Before(t.until) {
+			return false
+		}
+	}
+	return true
+}
 
 // pause waits between two rounds; false when the client left or the time is over.
 func (t *tries) pause(d time.Duration) bool {
@@ -133,29 +155,30 @@ func (t *tries) try(m *upstream.Member, ticket upstream.Ticket) (resp *http.Resp
 	if t.err == nil && !retryable(resp.StatusCode) {
 		return resp, true, nil
 	}
-	t.note(m.Backend, resp, at, outcome.Reason)
+	t.note(m, resp, at, outcome.Reason, now)
 	return nil, false, nil
 }
 
 // note keeps what the verdict needs of an attempt that failed.
-func (t *tries) note(backend string, resp *http.Response, at *record.Attempt, reason string) {
+func (t *tries) note(m *upstream.Member, resp *http.Response, at *record.Attempt, reason string, now time.Time) {
 	x, status := t.x, 0
 	t.resp = resp
 	if t.err == nil {
 		status = resp.StatusCode
 		at.Reason = strconv.Itoa(status)
-		at.RetryAfter = retryAfterText(resp.Header)
+		at.RetryAfter = short(retryAfterText(resp.Header), shortField)
 	} else {
 		at.Reason = reason
-		x.p.log.Warn("a backend did not answer", "backend", backend, "reason", at.Reason, "cause", cause(t.err))
+		x.p.log.Warn("a backend did not answer", "backend", m.Backend, "reason", at.Reason, "cause", cause(t.err))
 	}
-	x.p.metrics.retried(backend, at.Reason)
+	x.p.metrics.retried(m.Backend, at.Reason)
 	if t.made == 1 {
-		t.status, t.alike, t.earliest = status, true, -1
+		t.status, t.alike = status, true
 	}
 	t.alike = t.alike && t.status == status
-	if t.said >= 0 && (t.earliest < 0 || t.said < t.earliest) {
-		t.earliest = t.said
+	t.words = slices.DeleteFunc(t.words, func(w word) bool { return w.member == m })
+	if t.said >= 0 {
+		t.words = append(t.words, word{m, now.Add(t.said)})
 	}
 }
 
@@ -171,7 +194,9 @@ func retryAfterText(h http.Header) string {
 // drop gives up the last attempt and its answer.
 func (t *tries) drop() {
 	if t.resp != nil {
+		late := time.AfterFunc(drainTime, t.x.at.cancel)
 		_, _ = io.CopyN(io.Discard, t.resp.Body, drainBytes) // only the connection matters
+		late.Stop()
 		t.resp = nil
 	}
 	t.x.settle()
@@ -206,8 +231,12 @@ func (t *tries) verdict() (*http.Response, *fault.Error) {
 	case t.resp == nil:
 		return nil, t.over(noAnswer(t.err))
 	}
-	if t.status == http.StatusTooManyRequests && wait >= 0 && wait != t.said {
-		secondsAndMillis(t.resp.Header, wait)
+	if t.err = x.primeLast(t.resp); t.err != nil {
+		x.end.Attempts[len(x.end.Attempts)-1].Reason = reasonOf(t.err)
+		return nil, t.over(noAnswer(t.err))
+	}
+	if t.status == http.StatusTooManyRequests && wait >= 0 && (t.said < 0 || wait < t.said-time.Second/2) {
+		x.again, x.sooner = wait, true
 	}
 	x.end.Attempts[len(x.end.Attempts)-1].Reason = ""
 	return t.resp, nil
@@ -219,8 +248,10 @@ func (t *tries) verdict() (*http.Response, *fault.Error) {
 func (t *tries) recovery() (wait time.Duration, throttled bool) {
 	now := time.Now()
 	wait, throttled = -1, true
-	if t.made > 0 {
-		wait = t.earliest
+	for _, w := range t.words {
+		if left := max(0, w.at.Sub(now)); wait < 0 || left < wait {
+			wait = left
+		}
 	}
 	for _, m := range t.x.order {
 		w, busy := m.Recovery(now)
@@ -230,6 +261,20 @@ func (t *tries) recovery() (wait time.Duration, throttled bool) {
 		}
 	}
 	return wait, throttled
+}
+
+// lastTime is how long the body of an answer may take that passes though the call
+// failed.
+const lastTime = 5 * time.Second
+
+// primeLast reads the first of such an answer.
+func (x *exchange) primeLast(resp *http.Response) error {
+	late := time.AfterFunc(lastTime, func() {
+		x.at.expired.Store(true)
+		x.at.cancel()
+	})
+	defer late.Stop()
+	return x.at.told(x.prime(resp))
 }
 
 // secondsAndMillis says in h when to come again, in both ways in which clients look.

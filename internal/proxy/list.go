@@ -151,11 +151,14 @@ func (l *lister) get(ctx context.Context, m *upstream.Member, call *upstream.Cal
 	if err == nil {
 		at.Status = resp.StatusCode
 		body, err = io.ReadAll(io.LimitReader(resp.Body, maxList+1))
-		done()
+		done(err)
 	}
 	at.Time = x.elapsed() - begin
 	if err != nil {
 		at.Reason = reasonOf(err)
+		if errors.Is(err, context.Canceled) {
+			at.Reason = "Cancelled" // another backend failed, or the client went
+		}
 	}
 	l.mu.Lock()
 	x.end.Attempts = append(x.end.Attempts, at)

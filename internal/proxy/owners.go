@@ -110,7 +110,7 @@ func (p *Proxy) fetchStatus(ctx context.Context, m *upstream.Member, u *url.URL,
 		return 0
 	}
 	_, _ = io.CopyN(io.Discard, resp.Body, drainBytes) // only the status matters
-	done()
+	done(nil)
 	p.metrics.asked.WithLabelValues(m.Backend, string('0'+rune(resp.StatusCode/100))+"xx").Inc()
 	return resp.StatusCode
 }

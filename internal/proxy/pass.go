@@ -70,6 +70,9 @@ func (x *exchange) header(resp *http.Response) {
 		}
 	}
 	x.keepSession(h)
+	if x.sooner {
+		secondsAndMillis(h, x.again)
+	}
 	x.identify(h)
 	e.ResponseHeaders = recorded(e.ResponseHeaders[:0], h)
 }
@@ -139,6 +142,14 @@ func (x *exchange) whole(resp *http.Response) ([]byte, error) {
 	return x.buf[:n], err
 }
 
+// unprime gives the buffer back once what was read into it has been passed on.
+func (x *exchange) unprime() {
+	if x.buf != nil && x.at != nil && len(x.at.answer.first) == 0 {
+		x.p.buffers.Put(x.buf)
+		x.buf = nil
+	}
+}
+
 // buffer gives the exchange's buffer for the first of an answer.
 func (x *exchange) buffer() *[bufferBytes]byte {
 	if x.buf == nil {
@@ -166,6 +177,7 @@ func (x *exchange) passLarge(resp *http.Response) {
 				x.learn(x.looked)
 			}
 			x.firstByte(now)
+			x.unprime()
 			if n > 0 && !x.passOn(held[:n], flush) {
 				return
 			}
@@ -249,6 +261,7 @@ func (x *exchange) write(p []byte) bool {
 	}
 	before := time.Now()
 	x.arm(before)
+	defer x.disarm()
 	x.head()
 	if len(p) > 0 {
 		n, err := x.w.Write(p)
@@ -276,6 +289,8 @@ func (x *exchange) flush() {
 		return
 	}
 	before := time.Now()
+	x.arm(before)
+	defer x.disarm()
 	if f.FlushError() != nil {
 		x.hungUp = true
 	}
@@ -291,6 +306,18 @@ func (x *exchange) arm(now time.Time) {
 	if d, ok := x.w.(interface{ SetWriteDeadline(time.Time) error }); ok {
 		x.stallAt = now.Add(stall)
 		_ = d.SetWriteDeadline(x.stallAt) // without one, TCP's own time-out holds
+	}
+}
+
+// disarm takes the deadline of an HTTP/2 stream back: there it ends the stream
+// when it passes, also while nothing is written.
+func (x *exchange) disarm() {
+	if x.r.ProtoMajor < 2 {
+		return
+	}
+	if d, ok := x.w.(interface{ SetWriteDeadline(time.Time) error }); ok {
+		x.stallAt = time.Time{}
+		_ = d.SetWriteDeadline(time.Time{}) // as it was set
 	}
 }
 

@@ -17,6 +17,9 @@ import (
 // errRedirect is the error of a backend that answered with a redirect.
 var errRedirect = errors.New("the backend answered with a redirect; its url in the config must be the address that answers")
 
+// errStatus is the error of a backend whose status is none of an answer.
+var errStatus = errors.New("the backend's answer has a status that no answer has")
+
 // redirects says whether an answer sends the client elsewhere.
 func redirects(status int) bool {
 	return status/100 == 3 && status != http.StatusNotModified
@@ -25,6 +28,8 @@ func redirects(status int) bool {
 // try sends the request to one backend, and reads the first of its answer. The
 // attempt is on the record, whatever became of it.
 func (x *exchange) try(m *upstream.Member, ticket upstream.Ticket) (*http.Response, error) {
+	a, ctx := x.beginAttempt(m, ticket)
+	x.at = a
 	plan, _ := m.Plan(&x.call) // those that have no such operation were left out
 	e := &x.end
 	e.Edits, e.UsageAdded = e.Edits[:0], false
@@ -34,8 +39,6 @@ func (x *exchange) try(m *upstream.Member, ticket upstream.Ticket) (*http.Respon
 	case plan.Model != "":
 		e.Edits = x.nameInForm(e.Edits, plan.Model)
 	}
-	a, ctx := x.beginAttempt(m, ticket)
-	x.at = a
 	begin := x.elapsed()
 	h := m.Header(x.r.Header, &x.call, []string{x.trace})
 	var err error
@@ -67,8 +70,13 @@ func (x *exchange) try(m *upstream.Member, ticket upstream.Ticket) (*http.Respon
 	if err == nil {
 		at.Status = resp.StatusCode
 		e.BackendStatus, e.BackendProtocol = resp.StatusCode, resp.Proto
+		if resp.Body == http.NoBody {
+			resp.ContentLength = 0 // that of HEAD tells of another answer's body
+		}
 		a.answered(resp)
-		m.Answered(resp, x.start.Add(x.elapsed()))
+		if x.ticket == nil {
+			m.Answered(resp, x.start.Add(x.elapsed()))
+		}
 		if err = x.look(resp); err != nil {
 			resp = nil
 		}
@@ -80,13 +88,19 @@ func (x *exchange) try(m *upstream.Member, ticket upstream.Ticket) (*http.Respon
 
 // look reads the first of an answer that would pass.
 func (x *exchange) look(resp *http.Response) error {
-	if redirects(resp.StatusCode) {
+	switch s := resp.StatusCode; {
+	case s == http.StatusSwitchingProtocols && x.call.Socket, retryable(s):
+		return nil
+	case s < http.StatusOK || s > 599:
+		return errStatus
+	case redirects(s):
 		return errRedirect
 	}
-	body, ok := resp.Body.(*watched)
-	if !ok || retryable(resp.StatusCode) {
-		return nil
-	}
+	return x.prime(resp)
+}
+
+func (x *exchange) prime(resp *http.Response) error {
+	body := &x.at.answer
 	before := time.Now()
 	err := body.prime(x.buffer()[:], resp.ContentLength, isJSON(resp.Header))
 	now := time.Now()
@@ -102,7 +116,11 @@ func (x *exchange) look(resp *http.Response) error {
 
 func isJSON(h http.Header) bool {
 	t := h["Content-Type"]
-	return len(t) > 0 && strings.HasPrefix(t[0], "application/json")
+	if len(t) == 0 {
+		return false
+	}
+	kind, _, _ := strings.Cut(t[0], ";")
+	return strings.TrimSpace(kind) == "application/json"
 }
 
 // nameInForm appends the edit by which a form names the deployment as the backend
@@ -191,8 +209,8 @@ func (t *trailed) Read(p []byte) (int, error) {
 }
 
 // side makes a request beside the exchange's own: a question, a part of a list.
-// done is to be called when the answer has been read.
-func side(m *upstream.Member, req *http.Request) (resp *http.Response, done func(), err error) {
+// done is to be called when the answer has been read, or could not be.
+func side(m *upstream.Member, req *http.Request) (resp *http.Response, done func(error), err error) {
 	ticket, ok := m.Admit(time.Now())
 	if !ok {
 		wait, throttled := m.Recovery(time.Now())
@@ -208,11 +226,21 @@ func side(m *upstream.Member, req *http.Request) (resp *http.Response, done func
 		m.Report(now, ticket, upstream.Outcome{Reason: reasonOf(err), RetryAfter: -1})
 	default:
 		m.Answered(resp, now)
-		m.Report(now, ticket, upstream.Outcome{Status: resp.StatusCode, RetryAfter: upstream.RetryAfter(resp.Header, now)})
+		o := upstream.Outcome{Status: resp.StatusCode, RetryAfter: upstream.RetryAfter(resp.Header, now)}
+		if redirects(o.Status) {
+			o.Reason = redirected
+		}
+		m.Report(now, ticket, o)
 	}
 	if err != nil {
 		m.Done()
 		return nil, nil, err
 	}
-	return resp, func() { _ = resp.Body.Close(); m.Done() }, nil
+	return resp, func(err error) {
+		if err != nil && req.Context().Err() == nil {
+			m.Broke(time.Now(), ticket, answerBroken)
+		}
+		_ = resp.Body.Close() // it was read
+		m.Done()
+	}, nil
 }

@@ -33,6 +33,7 @@ func shorten(b *record.Begin) {
 	b.Resource = short(b.Resource, shortField)
 	b.Deployment = short(b.Deployment, shortField)
 	b.APIVersion = short(b.APIVersion, shortField)
+	b.ClientCertificate = short(b.ClientCertificate, shortField)
 	b.ClientRequestID = short(b.ClientRequestID, shortField)
 	b.Headers = shortHeaders(b.Headers, shortAsked)
 }

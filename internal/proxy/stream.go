@@ -45,6 +45,7 @@ func (x *exchange) passStream(resp *http.Response) {
 		x.end.BackendTime += now.Sub(before)
 		if n > 0 {
 			x.firstByte(now)
+			x.unprime()
 			if x.cap.Write(s.Fed(n)) != nil {
 				x.unrecorded()
 				return

@@ -97,7 +97,7 @@ func (x *exchange) passTicket(resp *http.Response) {
 }
 
 // ticketKey finds the keys in an answer.
-var ticketKey = regexp.MustCompile(`"` + ticketPrefix + `[^"]*"`)
+var ticketKey = regexp.MustCompile(`"` + ticketPrefix + `[^"]*("|$)`)
 
 // keepTicket remembers the key in a realtime session's answer.
 func (x *exchange) keepTicket(body []byte) {

@@ -91,6 +91,7 @@ func Columns() []Column {
 		{Name: "CallerIpAddress", Type: String, Doc: "The caller's address.", Get: func(r *Row) any { return r.Begin.CallerIP }},
 		{Name: "ClientProtocol", Type: String, Doc: "The HTTP version of the client's connection.", Get: func(r *Row) any { return r.Begin.ClientProtocol }},
 		{Name: "ClientTlsVersion", Type: String, Doc: "The TLS version of the client's connection; empty without TLS.", Get: func(r *Row) any { return r.Begin.TLSVersion }},
+		{Name: "ClientCertificate", Type: String, Doc: "The client's certificate, if it showed one: its subject (RFC 2253) and SHA-256.", Get: func(r *Row) any { return r.Begin.ClientCertificate }},
 		{Name: "Method", Type: String, Doc: "The request's method.", Get: func(r *Row) any { return r.Begin.Method }},
 		{Name: "Url", Type: String, Doc: "The request's URL, credentials masked.", Get: func(r *Row) any { return r.Begin.URL }},
 		{Name: "RequestHeaders", Type: Dynamic, Doc: "The request's headers, credentials masked.", Get: func(r *Row) any { return r.RequestHeaders }},

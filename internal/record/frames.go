@@ -24,6 +24,7 @@ const (
 	tagClientRequestID
 	tagSpooled
 	tagResource
+	tagClientCertificate
 )
 
 // Append appends b's metadata to buf.
@@ -35,6 +36,7 @@ func (b *Begin) Append(buf []byte) []byte {
 	e.text(tagCallerIP, b.CallerIP)
 	e.text(tagClientProtocol, b.ClientProtocol)
 	e.text(tagTLSVersion, b.TLSVersion)
+	e.text(tagClientCertificate, b.ClientCertificate)
 	e.text(tagMethod, b.Method)
 	e.text(tagURL, b.URL)
 	e.headers(tagHeader, b.Headers)
@@ -59,7 +61,7 @@ func ParseBegin(meta []byte) (Begin, error) {
 	var b Begin
 	texts := map[uint64]*string{
 		tagGateway: &b.Gateway, tagRegion: &b.Region, tagCallerIP: &b.CallerIP,
-		tagClientProtocol: &b.ClientProtocol, tagTLSVersion: &b.TLSVersion,
+		tagClientProtocol: &b.ClientProtocol, tagTLSVersion: &b.TLSVersion, tagClientCertificate: &b.ClientCertificate,
 		tagMethod: &b.Method, tagURL: &b.URL, tagSurface: &b.Surface,
 		tagOperation: &b.Operation, tagSurfaceOperation: &b.SurfaceOperation,
 		tagAPIVersion: &b.APIVersion, tagDeployment: &b.Deployment,

@@ -105,26 +105,28 @@ type Attempt struct {
 // Begin is what is known when a request has been read and admitted or refused:
 // the metadata of the begin frame.
 type Begin struct {
-	Time             time.Time
-	Gateway, Region  string
-	CallerIP         string
-	ClientProtocol   string // "HTTP/1.1", "HTTP/2.0"
-	TLSVersion       string // "" without TLS
-	Method, URL      string
-	Headers          []Header
-	RequestSize      int64 // bytes of body received
-	Surface          string
-	Operation        string // the one id whatever the surface
-	SurfaceOperation string // the surface's own id
-	APIVersion       string
-	Deployment       string // the public name the client used
-	Subscription     string
-	Product          string
-	Stream           bool // the client asked for a stream
-	TraceParent      string
-	ClientRequestID  string
-	Spooled          bool   // the request's body is in the spool, not in the frame
-	Resource         string // the id of the stateful object that the path names
+	Time            time.Time
+	Gateway, Region string
+	CallerIP        string
+	ClientProtocol  string // "HTTP/1.1", "HTTP/2.0"
+	TLSVersion      string // "" without TLS
+	// ClientCertificate is the subject and digest of the one that the client showed.
+	ClientCertificate string
+	Method, URL       string
+	Headers           []Header
+	RequestSize       int64 // bytes of body received
+	Surface           string
+	Operation         string // the one id whatever the surface
+	SurfaceOperation  string // the surface's own id
+	APIVersion        string
+	Deployment        string // the public name the client used
+	Subscription      string
+	Product           string
+	Stream            bool // the client asked for a stream
+	TraceParent       string
+	ClientRequestID   string
+	Spooled           bool   // the request's body is in the spool, not in the frame
+	Resource          string // the id of the stateful object that the path names
 }
 
 // Outcome says how an exchange ended.

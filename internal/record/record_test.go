@@ -10,7 +10,7 @@ import (
 func sampleBegin() Begin {
 	return Begin{
 		Time: time.Date(2026, 11, 23, 8, 30, 0, 123456789, time.UTC), Gateway: "weir", Region: "local",
-		CallerIP: "10.0.0.4", ClientProtocol: "HTTP/1.1", TLSVersion: "1.3", Method: "POST",
+		CallerIP: "10.0.0.4", ClientProtocol: "HTTP/1.1", TLSVersion: "1.3", ClientCertificate: "CN=billing; sha256=00", Method: "POST",
 		URL:     "http://gateway/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21",
 		Headers: []Header{{"Api-Key", "***"}, {"X-Empty", ""}, {"X-Team", "blau"}}, RequestSize: 812,
 		Surface: "azure", Operation: "chatcompletions_create", SurfaceOperation: "ChatCompletions_Create",

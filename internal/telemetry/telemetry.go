@@ -22,7 +22,8 @@ import (
 type Config struct {
 	// LogFormat is "text" (default) or "json".
 	LogFormat string `yaml:"log_format"`
-	// LogLevel is "debug", "info" (default), "warn" or "error".
+	// LogLevel is "debug", "info" (default), "warn" or "error". A reload changes the
+	// gateway's at once, the store's with its next start.
 	LogLevel string `yaml:"log_level"`
 }
 

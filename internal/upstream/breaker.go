@@ -62,10 +62,8 @@ type State struct {
 }
 
 // Ticket is what an admitted call ends with: by Report or by Release. A Release
-// after a Report does nothing, and can be deferred. An answer that breaks off
-// after its headers were reported may be reported once more, and counts as a
-// failed call beside the first; of a trial it is not heard, as that has closed
-// the breaker.
+// after a Report does nothing, and can be deferred. Where a call was reported as
+// a success and its answer then breaks off, Broke says so once.
 type Ticket struct {
 	number uint64 // the period of the call, or the trial's own number
 	trial  bool
@@ -107,6 +105,7 @@ type memory struct {
 	trials    uint64    // numbers them
 	trial     uint64    // the one under way, or 0
 	tried     time.Time // when it began
+	healer    uint64    // the trial that began the present period, or 0 after a trip
 }
 
 // NewBreaker makes a closed breaker. The config has been checked.
@@ -214,11 +213,33 @@ func (b *Breaker) Report(now time.Time, t Ticket, o Outcome) {
 		b.trial = 0
 		if o.Status != 0 {
 			b.close()
+			b.healer = t.number
 		}
 	case t.number == period:
-		b.count(now, o, failed)
+		if failed || o.Status != 0 { // else it tells nothing of the backend
+			b.count(now, o, false)
+		}
 	case period&1 == 1 && failed:
 		b.prolong(now, o)
+	}
+}
+
+// Broke takes back a success that Report was told of: the call's answer broke off
+// after its headers, for the reason. Where a rule says that this is a failure, the
+// call is one that failed in a percentage's window, where it is counted already,
+// and one more failure of those that a count waits for. What has closed the breaker
+// as a trial is then a call as any other of the period that it began. Of a call
+// from before a trip nothing is heard any more.
+func (b *Breaker) Broke(now time.Time, t Ticket, reason string) {
+	o := Outcome{Reason: reason, RetryAfter: -1}
+	if !b.failures.met(o) {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	period := b.period.Load()
+	if period&1 == 0 && (t.trial && t.number == b.healer || !t.trial && t.number == period) {
+		b.count(now, o, true)
 	}
 }
 
@@ -286,6 +307,7 @@ func (m *memory) trip(now time.Time, r *rule, o Outcome, trial bool) {
 	if m.period.Load()&1 == 0 {
 		m.period.Add(1)
 	}
+	m.healer = 0
 }
 
 // prolong hears a call that was admitted before the trip: only what it was told
@@ -310,10 +332,8 @@ func (b *Breaker) first(o Outcome) *rule {
 	return nil
 }
 
-func (b *Breaker) count(now time.Time, o Outcome, failed bool) {
-	if !failed && o.Status == 0 {
-		return // tells nothing of the backend
-	}
+// count counts a call that ended with o, or one anew that was counted as a success.
+func (b *Breaker) count(now time.Time, o Outcome, anew bool) {
 	if b.base.IsZero() {
 		b.base = now
 	}
@@ -321,7 +341,11 @@ func (b *Breaker) count(now time.Time, o Outcome, failed bool) {
 	b.latest = max(b.latest, now.Sub(b.base))
 	for i := range b.rules {
 		r := &b.rules[i]
-		if r.reached(b.period.Load(), b.latest, r.failures.met(o)) {
+		failed := r.failures.met(o)
+		if anew && !failed {
+			continue // it stays a success
+		}
+		if r.reached(b.period.Load(), b.latest, failed, anew) {
 			b.trip(now, r, o, false)
 			return
 		}

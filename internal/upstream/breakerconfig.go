@@ -15,8 +15,9 @@ type BreakerConfig struct {
 	// Rules trip the breaker, each by itself, and the first that does says for
 	// how long. Default: throttled (one 429; 10s, or as Retry-After says),
 	// failing (half of at least 5 calls within 10s ended with 500-599,
-	// BackendConnectionFailure or Timeout; 10s) and unreachable (half of at least
-	// 3 calls within 1m ended with BackendConnectionFailure or Timeout; 10s).
+	// BackendConnectionFailure, Timeout or AnswerBroken; 10s) and unreachable (half
+	// of at least 3 calls within 1m ended with BackendConnectionFailure, Timeout,
+	// Redirect or CredentialUnavailable; 10s).
 	Rules []Rule `yaml:"rules"`
 }
 
@@ -40,8 +41,9 @@ type Rule struct {
 	// ranges ("500-599").
 	StatusCodes []string `yaml:"status_codes"`
 	// ErrorReasons are the failures without a whole answer:
-	// BackendConnectionFailure, Timeout (no headers in time), Redirect,
-	// CredentialUnavailable and AnswerBroken (it broke off).
+	// BackendConnectionFailure, Timeout (no headers in time, or silence in the midst
+	// of the answer), Redirect, CredentialUnavailable and AnswerBroken (it broke off).
+	// A call whose answer breaks off in its midst is one failed call.
 	ErrorReasons []string `yaml:"error_reasons"`
 	// TripDuration is how long no call is sent; then one call at a time is, until
 	// one does not fail. Default 1m, at most 24h.
@@ -77,7 +79,7 @@ func defaultRules() []Rule {
 		{
 			Name: "failing", Percentage: 50, MinCalls: 5, Interval: 10 * time.Second,
 			StatusCodes:  []string{"500-599"},
-			ErrorReasons: []string{"BackendConnectionFailure", "Timeout"},
+			ErrorReasons: []string{"BackendConnectionFailure", "Timeout", "AnswerBroken"},
 			TripDuration: 10 * time.Second,
 		},
 		{
@@ -93,6 +95,9 @@ func (c BreakerConfig) isZero() bool { return !c.Disabled && len(c.Rules) == 0 }
 
 // check reports the mistakes of the config that stands at path.
 func (c BreakerConfig) check(k *checker, path string) {
+	if c.Disabled && len(c.Rules) > 0 {
+		k.bad("the breaker is disabled and has rules", "leave out disabled or rules", "%s.rules", path)
+	}
 	names := map[string]bool{}
 	for i, r := range c.Rules {
 		at := fmt.Sprintf("%s.rules[%d]", path, i)

@@ -25,8 +25,9 @@ type model struct {
 }
 
 type ending struct {
-	at time.Time
-	o  Outcome
+	at   time.Time
+	o    Outcome
+	anew bool // of a call that had ended well before
 }
 
 type modelCall struct {
@@ -75,21 +76,34 @@ func (m *model) report(now time.Time, c *modelCall, o Outcome) {
 		} else if o.Status != 0 {
 			m.open, m.ended, m.until, m.rule, m.throttled = false, nil, time.Time{}, "", false
 			m.period++
+			c.trial, c.period = false, m.period // the first call of the new period
 		}
 	case m.open && i >= 0:
 		if r := m.rules[i]; r.AcceptRetryAfter && o.RetryAfter >= 0 && now.Add(o.RetryAfter).After(m.until) {
 			m.until, m.rule, m.throttled = now.Add(o.RetryAfter), r.Name, o.Status == 429
 		}
 	case !m.open && m.period == c.period && (i >= 0 || o.Status != 0):
-		if m.start.IsZero() && m.counts(i) {
-			m.start = now
-		}
-		m.ended = append(m.ended, ending{now, o})
-		for _, r := range m.rules {
-			if r.fails(o) && m.reached(now, r) {
-				m.trip(now, r, o, 0)
-				break
-			}
+		m.end(now, ending{now, o, false}, m.counts(i))
+	}
+}
+
+// broke hears that the answer of a call that ended well broke off.
+func (m *model) broke(now time.Time, c *modelCall, reason string) {
+	o := unanswered(reason)
+	if !m.open && !c.trial && m.period == c.period && slices.ContainsFunc(m.rules, func(r Rule) bool { return r.fails(o) }) {
+		m.end(now, ending{now, o, true}, true)
+	}
+}
+
+func (m *model) end(now time.Time, e ending, counts bool) {
+	if m.start.IsZero() && counts {
+		m.start = now
+	}
+	m.ended = append(m.ended, e)
+	for _, r := range m.rules {
+		if r.fails(e.o) && m.reached(now, r) {
+			m.trip(now, r, e.o, 0)
+			break
 		}
 	}
 }
@@ -108,13 +122,16 @@ func (m *model) reached(now time.Time, r Rule) bool {
 			within = tenth(e.at) > tenth(now)-10
 		}
 		if within {
-			all++
+			if !e.anew {
+				all++
+			}
 			if r.fails(e.o) {
 				failed++
 			}
 		}
 	}
 	if r.Percentage > 0 {
+		all = max(all, failed)
 		return all >= r.MinCalls && float64(failed)/float64(all) >= float64(r.Percentage)/100
 	}
 	return failed >= r.Count
@@ -146,7 +163,7 @@ func randomRules(random *rand.Rand) []Rule {
 			AcceptRetryAfter: random.IntN(2) == 0,
 		}
 		if random.IntN(2) == 0 || r.StatusCodes == nil {
-			r.ErrorReasons = []string{noConnection, "Timeout"}[:1+random.IntN(2)]
+			r.ErrorReasons = []string{noConnection, "Timeout", "AnswerBroken"}[:1+random.IntN(3)]
 		}
 		if random.IntN(2) == 0 {
 			r.Count = 1 + random.IntN(6)
@@ -171,10 +188,17 @@ func TestBreakerModel(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			m := &model{rules: randomRules(random)}
 			b := NewBreaker(BreakerConfig{Rules: m.rules})
-			var running []*modelCall
+			var running, passing []*modelCall
 			for step := range 400 {
 				now := time.Now()
-				switch n := random.IntN(10); {
+				switch n := random.IntN(11); {
+				case n == 10 && len(passing) > 0:
+					i := random.IntN(len(passing))
+					c := passing[i]
+					passing = slices.Delete(passing, i, i+1)
+					reason := []string{"AnswerBroken", "Timeout"}[random.IntN(2)]
+					b.Broke(now, c.ticket, reason)
+					m.broke(now, c, reason)
 				case n < 2:
 					time.Sleep(time.Duration(random.IntN(1500)) * time.Millisecond)
 				case n < 6 || len(running) == 0:
@@ -200,6 +224,9 @@ func TestBreakerModel(t *testing.T) {
 					o := outcomes[random.IntN(len(outcomes))]
 					b.Report(now, c.ticket, o)
 					m.report(now, c, o)
+					if o.Status == 200 && o.Reason == "" {
+						passing = append(passing, c)
+					}
 				}
 				now = time.Now()
 				if random.IntN(40) == 0 {

@@ -69,16 +69,16 @@ func (r *rule) lasts(o Outcome, trial bool) time.Duration {
 	return min(o.RetryAfter, maxRetryAfter)
 }
 
-// reached counts a call that ended at the moment at, and says whether it was the
-// failure that trips. Moments do not run backwards. What was counted in another
-// period of the breaker is forgotten.
-func (r *rule) reached(period uint64, at time.Duration, failed bool) bool {
+// reached counts a call that ended at the moment at, or failed then after it had
+// been counted, and says whether it was the failure that trips. Moments do not run
+// backwards. What was counted in another period of the breaker is forgotten.
+func (r *rule) reached(period uint64, at time.Duration, failed, anew bool) bool {
 	w := r.window
 	if w.period != period {
 		*w = window{period: period, failures: w.failures[:0]}
 	}
 	if r.percentage > 0 {
-		calls, failures := w.call(at, r.interval, failed)
+		calls, failures := w.call(at, r.interval, failed, anew)
 		return failed && calls >= r.minCalls && failures*100 >= r.percentage*calls
 	}
 	return failed && w.fail(at, r.count) < r.interval
@@ -117,14 +117,18 @@ func (w *window) fail(at time.Duration, count int) time.Duration {
 	return at - w.failures[w.oldest]
 }
 
-// call notes a call and gives the numbers of calls and failures in the interval.
-func (w *window) call(at, interval time.Duration, failed bool) (calls, failures int) {
+// call notes a call, or that one which was noted as a success has failed, and gives
+// the numbers of calls and failures in the interval. A failure whose success is no
+// longer in it is a call too where there are not as many calls.
+func (w *window) call(at, interval time.Duration, failed, anew bool) (calls, failures int) {
 	number := int64(at / max(interval/slots, 1))
 	s := &w.slots[number%slots]
 	if s.number != number {
 		*s = slot{number: number}
 	}
-	s.calls++
+	if !anew {
+		s.calls++
+	}
 	if failed {
 		s.failures++
 	} else {
@@ -136,7 +140,7 @@ func (w *window) call(at, interval time.Duration, failed bool) (calls, failures 
 			failures += s.failures
 		}
 	}
-	return calls, failures
+	return max(calls, failures), failures
 }
 
 // conditions are the outcomes that are failures.

@@ -17,6 +17,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 
 	"weir/internal/fault"
 )
@@ -167,20 +168,30 @@ func (c *checker) bad(message, hint, path string, args ...any) {
 	c.problems = append(c.problems, fault.Problem{Path: fmt.Sprintf(path, args...), Message: message, Hint: hint})
 }
 
+// timeout reports a time that nothing can be done in; 0 stands for a default.
+func (c *checker) timeout(d time.Duration, mend, path string, args ...any) {
+	switch {
+	case d < 0:
+		c.bad("a time cannot be negative", mend, path, args...)
+	case d > 0 && d < time.Millisecond:
+		c.bad(fmt.Sprintf("%v is shorter than 1ms: is the unit missing?", d), mend, path, args...)
+	}
+}
+
 // Check gives the config's problems, all at once.
 func (cfg Config) Check() []fault.Problem {
 	c := &checker{}
-	names := map[string]bool{}
+	kinds := map[string]string{} // by name
 	if len(cfg.Backends) == 0 {
 		c.bad("there is no backend", "a backend has a name, a kind, a url and a key", "backends")
 	}
 	for i, b := range cfg.Backends {
 		if b.Name == "" {
 			c.bad("a backend needs a name", "name: east", "backends[%d].name", i)
-		} else if names[b.Name] {
+		} else if _, taken := kinds[b.Name]; taken {
 			c.bad("two backends have this name", "give each its own", "backends[%d].name", i)
 		}
-		names[b.Name] = true
+		kinds[b.Name] = b.Kind
 		c.backend(i, b)
 	}
 	public := map[string]bool{}
@@ -192,7 +203,7 @@ func (cfg Config) Check() []fault.Problem {
 		}
 		public[d.Name] = true
 		c.deployment(i, d)
-		c.targets(i, d, names)
+		c.targets(i, d, kinds)
 	}
 	cfg.CircuitBreaker.check(c, "circuit_breaker")
 	cfg.Retry.check(c, "retry")
@@ -215,17 +226,15 @@ func (c *checker) backend(i int, b Backend) {
 	} else if b.APIVersion != "" && !dated(b.APIVersion) && b.APIVersion != "v1" && b.APIVersion != "preview" && b.APIVersion != "latest" {
 		c.bad(fmt.Sprintf("%q is no api-version", b.APIVersion), "a date like 2024-10-21, or v1, preview or latest", "%s.api_version", at)
 	}
-	if strings.ContainsAny(b.Key, "\r\n") {
-		c.bad("the key has a line end in it", "one line", "%s.key", at)
+	if strings.ContainsFunc(b.Key, unicode.IsControl) {
+		c.bad("the key has a line end or another control character in it", "one line of visible characters", "%s.key", at)
 	}
 	for _, d := range []struct {
 		name string
 		v    time.Duration
 		mend string
 	}{{"timeout", b.Timeout, "10m"}, {"stream_timeout", b.StreamTimeout, "60s"}, {"idle_timeout", b.IdleTimeout, "5m"}} {
-		if d.v < 0 {
-			c.bad("a time cannot be negative", d.mend, "%s.%s", at, d.name)
-		}
+		c.timeout(d.v, d.mend, "%s.%s", at, d.name)
 	}
 	b.Egress.check(c, at)
 	b.CircuitBreaker.check(c, at+".circuit_breaker")
@@ -273,7 +282,7 @@ func (c *checker) deployment(i int, d Deployment) {
 	d.Retry.check(c, fmt.Sprintf("deployments[%d].retry", i))
 }
 
-func (c *checker) targets(i int, d Deployment, names map[string]bool) {
+func (c *checker) targets(i int, d Deployment, kinds map[string]string) {
 	if len(d.Backends) == 0 {
 		c.bad("no backend serves this deployment", "backends: [{backend: east}]", "deployments[%d].backends", i)
 	}
@@ -282,8 +291,10 @@ func (c *checker) targets(i int, d Deployment, names map[string]bool) {
 	}
 	seen := map[[2]string]bool{}
 	for j, t := range d.Backends {
-		if !names[t.Backend] {
+		if kind, ok := kinds[t.Backend]; !ok {
 			c.bad(fmt.Sprintf("no backend is called %q", t.Backend), "one of the names under backends", "deployments[%d].backends[%d].backend", i, j)
+		} else if kind == KindManagement {
+			c.bad("a management backend serves no deployment, it manages them", "an azure or openai backend", "deployments[%d].backends[%d].backend", i, j)
 		}
 		if t.Deployment == "" {
 			t.Deployment = d.Name

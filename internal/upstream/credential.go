@@ -66,6 +66,24 @@ func (c *credential) Refused() {
 	}
 }
 
+// adopt takes over the valid token of a credential that proves the same, before
+// the first apply.
+func (c *credential) adopt(old *credential) {
+	if c.tokens != nil && old.tokens != nil {
+		c.tokens.adopt(old.tokens)
+	}
+}
+
+// retire says that only calls of a former setup use the credential now. It does
+// not wait. A renewal under way serves those that wait for it, and is over within
+// 10 s; later ones are made when a call comes without a valid token. Connections
+// are closed when the last is over.
+func (c *credential) retire() {
+	if c.tokens != nil {
+		c.tokens.retire()
+	}
+}
+
 // close stops a renewal under way, waits for it, and closes the connections. A
 // token that is valid is still applied afterwards.
 func (c *credential) close() {

@@ -40,9 +40,7 @@ type Egress struct {
 
 // check reports what is wrong with the egress at path; files are read.
 func (e Egress) check(k *checker, path string) {
-	if e.ConnectTimeout < 0 {
-		k.bad("a time cannot be negative", "10s", "%s.connect_timeout", path)
-	}
+	k.timeout(e.ConnectTimeout, "10s", "%s.connect_timeout", path)
 	if e.Proxy != "" {
 		if _, err := proxyURL(e.Proxy); err != nil {
 			k.bad(err.Error(), "http://proxy.example:3128", "%s.egress_proxy", path)

@@ -227,13 +227,13 @@ func proxy(t *testing.T, secure bool) *httptest.Server {
 		}
 		defer to.Close()
 		w.WriteHeader(http.StatusOK)
-		from, _, err := http.NewResponseController(w).Hijack()
+		from, ahead, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			return
 		}
 		defer from.Close()
 		go func() {
-			io.Copy(to, from)
+			io.Copy(to, ahead.Reader) // the server may have read on
 			to.Close()
 		}()
 		io.Copy(from, to)
@@ -330,7 +330,7 @@ func TestEgressCheck(t *testing.T) {
 		want []string
 	}{
 		"nothing":         {Egress{}, nil},
-		"all":             {Egress{Proxy: "https://gate:hidden@proxy:3128/", CAFile: "cert.pem", ClientCertFile: "cert.pem", ClientKeyFile: "key.pem", ConnectTimeout: 1}, nil},
+		"all":             {Egress{Proxy: "https://gate:hidden@proxy:3128/", CAFile: "cert.pem", ClientCertFile: "cert.pem", ClientKeyFile: "key.pem", ConnectTimeout: time.Second}, nil},
 		"private":         {Egress{PrivateOnly: true, CAFile: "cert.pem"}, nil},
 		"time, no files":  {Egress{ConnectTimeout: -1, CAFile: "none", ClientCertFile: "none", ClientKeyFile: "none"}, []string{"connect_timeout", "ca_file", "client_cert_file"}},
 		"a proxy besides": {Egress{Proxy: "http://proxy", PrivateOnly: true}, []string{"private_only"}},

@@ -97,17 +97,19 @@ const maxAnswer = 1 << 20
 
 // wire carries the requests of one renewal, and remembers how the last went.
 type wire struct {
-	client *http.Client
-	host   string
-	status int
-	err    error
+	transport http.RoundTripper
+	host      string
+	status    int
+	err       error
 }
 
-func (s *tokens) wire() *wire { return &wire{client: s.client} }
+func (s *tokens) wire() *wire { return &wire{transport: s.transport} }
 
-// Do is azcore's policy.Transporter.
+// Do is azcore's policy.Transporter. It follows no redirect, which would take the
+// secret elsewhere; nor does it leave that to an http.Client, which reads the
+// request's body anew to find out, while it may still be on its way.
 func (w *wire) Do(req *http.Request) (*http.Response, error) {
-	resp, err := w.client.Do(req)
+	resp, err := w.transport.RoundTrip(req)
 	w.host, w.status, w.err = req.URL.Host, 0, err
 	if err != nil {
 		return nil, err

@@ -179,7 +179,11 @@ func (p *Pool) sooner(i, j int, session string) bool {
 func Home(dst, members []*Member, caller string) []*Member {
 	from := len(dst)
 	dst = append(dst, members...)
-	slices.SortStableFunc(dst[from:], func(a, b *Member) int { return cmp.Compare(b.score(caller, 1), a.score(caller, 1)) })
+	slices.SortStableFunc(dst[from:], func(a, b *Member) int {
+		// By backend at first: whatever deployment a call names, its objects are where
+		// the caller's others are.
+		return cmp.Or(cmp.Compare(score(caller, 1, b.Backend), score(caller, 1, a.Backend)), cmp.Compare(b.score(caller, 1), a.score(caller, 1)))
+	})
 	return dst
 }
 
@@ -187,10 +191,16 @@ func Home(dst, members []*Member, caller string) []*Member {
 // win in proportion to their weights (Wang and Ravishankar's rendezvous hashing
 // with -w/ln(h), as in the IETF's draft-ietf-bess-weighted-hrw).
 func (m *Member) score(session string, weight int) float64 {
+	return score(session, weight, m.Backend, m.Deployment)
+}
+
+func score(session string, weight int, of ...string) float64 {
 	h := fnv.New64a()
 	h.Write([]byte(session)) // a hash takes everything
-	h.Write([]byte{0})
-	h.Write([]byte(m.Backend))
+	for _, name := range of {
+		h.Write([]byte{0})
+		h.Write([]byte(name))
+	}
 	// FNV's high bits change little with the last bytes.
 	x := h.Sum64()
 	x ^= x >> 33

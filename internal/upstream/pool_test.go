@@ -167,6 +167,33 @@ func TestSessions(t *testing.T) {
 	}
 }
 
+// TestSessionsOfOneBackend: two deployments of one backend share a pool's sessions,
+// and a caller's home is the same backend whatever the deployments are.
+func TestSessionsOfOneBackend(t *testing.T) {
+	p := newUpstream(t, abc(Deployment{}, Target{Backend: "a", Deployment: "one"}, Target{Backend: "a", Deployment: "two"}, Target{Backend: "b"}, Target{Backend: "c"}), nil).Pool("gpt")
+	counts := map[string]int{}
+	const n = 4000
+	for i := range n {
+		s := fmt.Sprint("session ", i)
+		m := p.Order(nil, time.Now(), s)[0]
+		counts[m.Backend+m.Deployment]++
+		var plain []*Member
+		for _, m := range p.Members() {
+			plain = append(plain, &Member{Backend: m.Backend})
+		}
+		home := Home(nil, p.Members(), s)
+		if with, without := home[0].Backend, Home(nil, plain, s)[0].Backend; with != without {
+			t.Fatalf("%s: home is %s with deployments, %s without", s, with, without)
+		}
+		counts["home "+home[0].Backend+home[0].Deployment]++
+	}
+	for name, want := range map[string]int{"aone": n / 4, "atwo": n / 4, "bgpt": n / 4, "cgpt": n / 4, "home aone": n / 6, "home atwo": n / 6, "home bgpt": n / 3} {
+		if math.Abs(float64(counts[name]-want)) > n/25 {
+			t.Errorf("%s has %d of %d sessions, want about %d", name, counts[name], n, want)
+		}
+	}
+}
+
 // TestReload: what is remembered of a backend outlives another config.
 func TestReload(t *testing.T) {
 	cfg := abc(Deployment{}, Target{Backend: "a"}, Target{Backend: "b"})

@@ -51,9 +51,7 @@ func (p *Probe) check(k *checker, path string) {
 	if p.Interval < 0 || p.Interval > 0 && p.Interval < 100*time.Millisecond {
 		k.bad("a probe is sent every 100ms at most", "10s", "%s.interval", path)
 	}
-	if p.Timeout < 0 {
-		k.bad("a time cannot be negative", "5s", "%s.timeout", path)
-	}
+	k.timeout(p.Timeout, "5s", "%s.timeout", path)
 	if p.UnhealthyThreshold < 0 {
 		k.bad("a number of probes cannot be negative", "3", "%s.unhealthy_threshold", path)
 	}
@@ -168,11 +166,16 @@ func newProber(p Probe, base url.URL, rt http.RoundTripper, c *credential, told 
 // healthy says whether the backend may have calls; it may until it has failed.
 func (p *prober) healthy() bool { return !p.sick.Load() }
 
-// adopt takes over the verdict of the prober before a reload, before run.
+// adopt takes over the verdict of the prober before a reload, and the probes that
+// speak against it, before run.
 func (p *prober) adopt(old *prober) {
-	if old != nil {
-		p.sick.Store(old.sick.Load())
+	if old == nil {
+		return
 	}
+	old.mu.Lock()
+	defer old.mu.Unlock()
+	p.sick.Store(old.sick.Load())
+	p.streak = old.streak
 }
 
 // run probes until ctx ends, at first at once.

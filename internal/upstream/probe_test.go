@@ -140,6 +140,15 @@ func TestProbeThresholds(t *testing.T) {
 		if next.healthy() {
 			t.Error("the verdict was not taken over")
 		}
+		for range 3 { // a reload after each probe
+			before := next
+			next = newProber(Probe{Path: "/", HealthyThreshold: 3}, url.URL{}, b, nil, nil)
+			next.adopt(before)
+			next.judge(&ProbeResult{OK: true})
+		}
+		if !next.healthy() {
+			t.Error("the probes that speak against the verdict were forgotten")
+		}
 	})
 	if b.closed != len(b.results) {
 		t.Errorf("%d of %d bodies closed", b.closed, len(b.results))
@@ -241,6 +250,7 @@ func TestProbeCheck(t *testing.T) {
 		{Probe{Path: "https://host/hidden"}, []string{"path"}},
 		{Probe{Path: "/x#hidden"}, []string{"path"}},
 		{Probe{Path: "/x\n"}, []string{"path"}},
+		{Probe{Path: "/", Timeout: 5}, []string{"timeout"}},
 		{Probe{Path: "/", Method: "POST", Interval: 1, Timeout: -1, UnhealthyThreshold: -1, HealthyThreshold: -1, Status: []string{"", "20x", "300-200", "100", "200-999", "-1"}},
 			[]string{"method", "interval", "timeout", "unhealthy_threshold", "healthy_threshold", "status[0]", "status[1]", "status[2]", "status[3]", "status[4]", "status[5]"}},
 	} {

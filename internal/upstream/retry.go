@@ -12,7 +12,7 @@ type RetryConfig struct {
 	// Attempts is the most attempts in all, the first included, up to 50; default:
 	// every backend of the deployment once.
 	Attempts int `yaml:"attempts"`
-	// Budget is how long after a call's arrival another attempt may begin; default
+	// Budget is how long after the first attempt's begin another may begin; default
 	// 30s. An attempt that has begun may take its time.
 	Budget time.Duration `yaml:"budget"`
 	// Mode is how the pauses before a backend is tried once more grow: "fixed"

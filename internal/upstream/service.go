@@ -86,9 +86,11 @@ func (m *Member) tellTrip(now time.Time) {
 	m.host.log.Warn("a backend's breaker tripped", "backend", m.Backend, "deployment", m.Deployment, "rule", s.Rule, "for", s.Until.Sub(now).Round(time.Millisecond))
 }
 
-// Broke tells that the answer of a call that was reported broke off.
+// Broke tells that the answer of a call that was reported as a success broke off:
+// with reason AnswerBroken, or Timeout where the backend fell silent. It is no
+// further call, but one that has failed after all.
 func (m *Member) Broke(now time.Time, t Ticket, reason string) {
-	m.service.breaker.Report(now, t, Outcome{Reason: reason, RetryAfter: -1})
+	m.service.breaker.Broke(now, t, reason)
 	m.tellTrip(now)
 }
 

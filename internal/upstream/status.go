@@ -32,13 +32,12 @@ type Status struct {
 }
 
 // Statuses lists how each deployment on each backend stands, in the config's
-// order, that of calls without a deployment where there were any.
+// order, those that [Upstream.Named] gives included, and that of calls without a
+// deployment where there were any.
 func (u *Upstream) Statuses(now time.Time) []Status {
 	var all []Status
 	for _, h := range u.hosts {
-		h.mu.Lock()
-		services := maps.Clone(h.services)
-		h.mu.Unlock()
+		services := u.services(h)
 		for _, name := range slices.Sorted(maps.Keys(services)) {
 			s := h.status(name, services[name], now)
 			if name == "" && len(services) > 1 && s.InFlight == 0 && s.Attempts == [classes]int64{} && s.Trips == 0 {

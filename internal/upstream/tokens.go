@@ -33,7 +33,7 @@ type token struct {
 type tokens struct {
 	method, scope string
 	make          func(policy.Transporter) (azcore.TokenCredential, error)
-	client        *http.Client
+	transport     http.RoundTripper
 	current       atomic.Pointer[token]
 
 	ctx  context.Context // ends with close
@@ -41,6 +41,7 @@ type tokens struct {
 	work sync.WaitGroup
 
 	mu      sync.Mutex
+	retired bool
 	flight  *renewal  // under way
 	failure error     // of the last one, nil when it succeeded
 	next    time.Time // no other one before
@@ -61,21 +62,43 @@ func newTokens(method, scope string, rt http.RoundTripper, make func(policy.Tran
 	if rt == nil {
 		rt, _ = newTransport(Egress{}) // fails for files only
 	}
-	t.client = &http.Client{
-		Transport: rt,
-		// A redirected token request would take the secret elsewhere.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	t.transport = rt
 	t.ctx, t.stop = context.WithCancel(context.Background())
 	return t
 }
 
+// retire says that only calls of a former setup use the tokens now: none is fetched
+// while there is one that is valid, and the connections are closed, now or when the
+// renewal under way is over.
+func (s *tokens) retire() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.retired = true
+	if s.flight == nil {
+		s.closeIdle()
+	}
+}
+
+func (s *tokens) closeIdle() {
+	if t, ok := s.transport.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}
+
+// adopt takes over the token of the same identity for the same scope, before use.
+func (s *tokens) adopt(old *tokens) {
+	if t := old.current.Load(); t != nil {
+		s.current.Store(t)
+	}
+}
+
+// close stops a renewal under way and waits for it.
 func (s *tokens) close() {
 	s.mu.Lock()
 	s.stop()
 	s.mu.Unlock()
 	s.work.Wait()
-	s.client.CloseIdleConnections()
+	s.closeIdle()
 }
 
 // token gives a valid token. One load of it is all that most calls cost.
@@ -124,8 +147,8 @@ func (s *tokens) late() error {
 }
 
 // renewal gives the renewal under way, and begins it where there is none; nil
-// where the last one failed a moment ago, with its error, or where t is no longer
-// the current token, without.
+// where t is no longer the current token, and with an error where the last one
+// failed a moment ago or none is made any more.
 func (s *tokens) renewal(t *token, now time.Time) (*renewal, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -134,7 +157,7 @@ func (s *tokens) renewal(t *token, now time.Time) (*renewal, error) {
 		return nil, nil
 	case s.flight != nil:
 		return s.flight, nil
-	case s.ctx.Err() != nil:
+	case s.ctx.Err() != nil, s.retired && t != nil && !t.refused && now.Before(t.expires):
 		return nil, &CredentialError{Method: s.method, Reason: "the backend is no longer in the configuration"}
 	case now.Before(s.next):
 		return nil, s.failure
@@ -150,6 +173,9 @@ func (s *tokens) renewal(t *token, now time.Time) (*renewal, error) {
 		s.flight = nil
 		s.settle(t, r)
 		close(r.done)
+		if s.retired {
+			s.closeIdle()
+		}
 	})
 	return r, nil
 }

@@ -22,12 +22,9 @@ type Upstream struct {
 	resources []*Member // those of them where objects are created
 	hosts     []*host
 	retry     RetryConfig
-	named     *lru.Cache[[2]string, *Member] // backends as they serve their own names
+	named     *lru.Cache[[2]string, *Member] // by backend and name, see Named
 	log       *slog.Logger
 }
-
-// maxNamed is how many of those are kept.
-const maxNamed = 256
 
 // host is one backend with what its members share.
 type host struct {
@@ -42,8 +39,8 @@ type host struct {
 	log       *slog.Logger
 	trusted   string // what ca_file held when the transport was made
 
-	mu       sync.Mutex // guards services
-	services map[string]*service
+	services map[string]*service // of the names that the config asks for
+	before   map[string]*service // what New may take over
 }
 
 // New puts a config without problems to work for the given operations. What is
@@ -53,7 +50,7 @@ func New(cfg Config, ops []Operation, prev *Upstream, log *slog.Logger) (*Upstre
 	named, _ := lru.New[[2]string, *Member](maxNamed) // fails for sizes below one only
 	u := &Upstream{pools: map[string]*Pool{}, named: named, retry: cfg.Retry.filled(), log: log.With("component", "upstream")}
 	for _, b := range cfg.Backends {
-		h, err := newHost(b, cfg, ops, prev.host(b.Name), u.log)
+		h, err := newHost(b, cfg, ops, prev, u.log)
 		if err != nil {
 			u.Replace(prev)
 			return nil, fmt.Errorf("backend %s: %w", b.Name, err)
@@ -70,10 +67,15 @@ func New(cfg Config, ops []Operation, prev *Upstream, log *slog.Logger) (*Upstre
 		u.pools[d.Name] = p
 		u.list = append(u.list, p)
 	}
+	u.keepNamed(prev)
+	for _, h := range u.hosts {
+		h.before = nil
+	}
 	return u, nil
 }
 
-func newHost(b Backend, cfg Config, ops []Operation, prev *host, log *slog.Logger) (*host, error) {
+// newHost makes a backend, with what is remembered of it in last, which may be nil.
+func newHost(b Backend, cfg Config, ops []Operation, last *Upstream, log *slog.Logger) (*host, error) {
 	h := &host{Backend: b, ops: ops, log: log, services: map[string]*service{}, breaker: b.CircuitBreaker}
 	if h.breaker.isZero() {
 		h.breaker = cfg.CircuitBreaker
@@ -96,9 +98,11 @@ func newHost(b Backend, cfg Config, ops []Operation, prev *host, log *slog.Logge
 		}
 		h.trusted = string(text)
 	}
+	prev := last.host(b.Name)
 	same := prev != nil && prev.URL == b.URL && prev.Kind == b.Kind
 	if same {
 		h.inherit(prev)
+		h.before = last.services(prev)
 	}
 	if h.transport == nil {
 		if h.transport, err = newTransport(b.Egress); err != nil {
@@ -112,6 +116,9 @@ func newHost(b Backend, cfg Config, ops []Operation, prev *host, log *slog.Logge
 		}
 		if err != nil {
 			return nil, err
+		}
+		if same && h.provesAs(prev) {
+			h.cred.adopt(prev.cred)
 		}
 	}
 	if b.Probe == nil {
@@ -132,15 +139,15 @@ func (h *host) inherit(prev *host) {
 	if reflect.DeepEqual(h.Egress, prev.Egress) && h.trusted == prev.trusted {
 		h.transport = prev.transport
 	}
-	if h.transport != nil && h.Key == prev.Key && reflect.DeepEqual(h.Entra, prev.Entra) {
+	if h.transport != nil && h.provesAs(prev) {
 		h.cred = prev.cred
 	}
 	h.probes = prev.probes
-	prev.mu.Lock()
-	defer prev.mu.Unlock()
-	for name, s := range prev.services {
-		h.services[name] = s.under(h.breaker)
-	}
+}
+
+// provesAs says whether the gateway proves itself to the same backend as before.
+func (h *host) provesAs(prev *host) bool {
+	return h.Key == prev.Key && reflect.DeepEqual(h.Entra, prev.Entra)
 }
 
 func (h *host) probed(r ProbeResult) {
@@ -154,16 +161,23 @@ func (h *host) probed(r ProbeResult) {
 	}
 }
 
-// service gives what is remembered of a deployment on this backend.
+// service gives what is remembered of a deployment on this backend, while New
+// makes it: afterwards services does not change.
 func (h *host) service(deployment string) *service {
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	s := h.services[deployment]
 	if s == nil {
-		s = newService(h.breaker)
+		s = h.former(deployment)
 		h.services[deployment] = s
 	}
 	return s
+}
+
+// former gives what New takes over of a deployment, or what is new.
+func (h *host) former(deployment string) *service {
+	if s := h.before[deployment]; s != nil {
+		return s.under(h.breaker)
+	}
+	return newService(h.breaker)
 }
 
 func (u *Upstream) host(name string) *host {
@@ -189,13 +203,16 @@ func (u *Upstream) Run(ctx context.Context) {
 	wg.Wait()
 }
 
-// Replace closes what next, which may be nil, does not use any more. Calls that
-// are under way go on.
+// Replace closes what next does not use any more. Calls of u's that are under way
+// go on, and get the tokens that they need. Where next is nil, waits for tokens end.
 func (u *Upstream) Replace(next *Upstream) {
 	for _, h := range u.hosts {
 		n := next.host(h.Name)
-		if n == nil || n.cred != h.cred {
+		switch {
+		case next == nil:
 			h.cred.close()
+		case n == nil || n.cred != h.cred:
+			h.cred.retire()
 		}
 		if n == nil || n.transport != h.transport {
 			// Connections that are in use now are closed when they become idle.
@@ -204,7 +221,7 @@ func (u *Upstream) Replace(next *Upstream) {
 	}
 }
 
-// Close ends idle connections.
+// Close ends idle connections and renewals of tokens.
 func (u *Upstream) Close() { u.Replace(nil) }
 
 // Pool finds the deployment with a public name, nil when there is none.
@@ -225,22 +242,6 @@ func (u *Upstream) Backend(name string) *Member { return On(u.backends, name) }
 
 // Retry is how calls are tried again that go to no pool.
 func (u *Upstream) Retry() RetryConfig { return u.retry }
-
-// Named gives a backend as it serves one of its own names: a fine-tuned model's,
-// or that of a deployment that no config lists; nil where there is no such backend.
-func (u *Upstream) Named(backend, name string) *Member {
-	h := u.host(backend)
-	if h == nil {
-		return nil
-	}
-	key := [2]string{backend, name}
-	if n, ok := u.named.Get(key); ok {
-		return n
-	}
-	n := newMemberOf(h, name, newService(h.breaker))
-	u.named.Add(key, n)
-	return n
-}
 
 // On finds the member that is on a backend, nil when there is none.
 func On(members []*Member, backend string) *Member {

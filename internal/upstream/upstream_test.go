@@ -197,6 +197,30 @@ func TestProblems(t *testing.T) {
 	if d := cmp.Diff(want, paths); d != "" {
 		t.Error(d)
 	}
+	few := time.Duration(30)
+	cfg = Config{
+		CircuitBreaker: BreakerConfig{Disabled: true, Rules: defaultRules()},
+		Backends: []Backend{
+			{Name: "m", Kind: KindManagement, URL: "https://management.azure.com", Key: "secret\x00"},
+			{Name: "d", Kind: KindAzure, URL: "https://d", Key: "secret\x7f", Timeout: few, StreamTimeout: few, IdleTimeout: time.Millisecond - 1, Egress: Egress{ConnectTimeout: few}},
+			{Name: "e", Kind: KindAzure, URL: "https://e", Timeout: time.Millisecond, CircuitBreaker: BreakerConfig{Disabled: true}},
+		},
+		Deployments: []Deployment{{Name: "gpt", Backends: []Target{{Backend: "e"}, {Backend: "m"}}}},
+	}
+	paths = nil
+	for _, p := range cfg.Check() {
+		paths = append(paths, p.Path)
+		if p.Message == "" || p.Hint == "" || strings.Contains(p.Message+p.Hint, "secret") {
+			t.Errorf("%+v", p)
+		}
+	}
+	want = []string{
+		"backends[0].key", "backends[1].key", "backends[1].timeout", "backends[1].stream_timeout", "backends[1].idle_timeout", "backends[1].connect_timeout",
+		"deployments[0].backends[1].backend", "circuit_breaker.rules",
+	}
+	if d := cmp.Diff(want, paths); d != "" {
+		t.Error(d)
+	}
 	if p := (Config{}).Check(); len(p) != 1 || p[0].Path != "backends" {
 		t.Errorf("an empty config: %+v", p)
 	}
