@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,6 +47,26 @@ func TestOpsAddress(t *testing.T) {
 	}
 	if _, err := opsAddress(file + ".none"); err == nil || !strings.Contains(err.Error(), "there is no config file") {
 		t.Errorf("without a file: %v", err)
+	}
+}
+
+// TestNobodyAnswers: what to do where no gateway is, or it listens elsewhere.
+func TestNobodyAnswers(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	file := filepath.Join(t.TempDir(), "weir.yaml")
+	if err := os.WriteFile(file, []byte("telemetry: {listen: \""+l.Addr().String()+"\"}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = ReloadRunning(t.Context(), file)
+	_, also := Backends(t.Context(), file)
+	for _, err := range []error{err, also} {
+		if err == nil || !strings.Contains(err.Error(), "weir serve") || !strings.Contains(err.Error(), "telemetry.listen was changed since it started, restart it, or send SIGHUP") {
+			t.Errorf("%v", err)
+		}
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"sort"
 	"time"
 
+	"go.yaml.in/yaml/v3"
+
 	"weir/internal/api"
 	"weir/internal/fault"
 	"weir/internal/front"
@@ -58,6 +60,7 @@ type Config struct {
 	Callers         identity.Config `yaml:",inline"`
 
 	file string
+	read *reading // what it was read from
 }
 
 // Gateway is the gateway's part of the config.
@@ -126,7 +129,7 @@ func LoadConfig(file string) (*Config, error) {
 }
 
 // loadConfig also tells what was read, even when it fails. Further checks see a
-// config that has its defaults.
+// config that has its defaults and is not checked otherwise.
 func loadConfig(file string, further ...func(*Config) []fault.Problem) (*Config, *reading, error) {
 	r := newReading(file)
 	text, err := r.config()
@@ -134,8 +137,12 @@ func loadConfig(file string, further ...func(*Config) []fault.Problem) (*Config,
 		return nil, r, err
 	}
 	resolver := secret.Resolver{Dir: filepath.Dir(file), File: r.secret}
-	cfg, err := parseConfig(file, text, resolver.Expand, append(further, r.named)...)
-	return cfg, r, err
+	cfg, err := parseConfig(file, text, resolver.Expand, append([]func(*Config) []fault.Problem{r.named}, further...)...)
+	if err != nil {
+		return nil, r, err
+	}
+	cfg.read = r
+	return cfg, r, nil
 }
 
 func parseConfig(file string, text []byte, resolve func(string) (string, error), further ...func(*Config) []fault.Problem) (*Config, error) {
@@ -144,10 +151,10 @@ func parseConfig(file string, text []byte, resolve func(string) (string, error),
 	d.read(text, cfg, resolve)
 	cfg.defaults()
 	if d.root != nil || len(d.mistakes) == 0 {
-		cfg.check(d)
 		for _, more := range further {
 			d.problems("", more(cfg))
 		}
+		cfg.check(d)
 	}
 	if err := d.err(); err != nil {
 		return nil, err
@@ -187,6 +194,7 @@ var columnName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 // check has every part check itself.
 func (c *Config) check(d *document) {
 	d.problems("gateway", c.Gateway.Config.Check())
+	d.problems("gateway", writtenZeros(d.root))
 	d.problems("gateway", c.Gateway.Proxy.Check())
 	d.problems("api", c.API.Check())
 	d.problems("telemetry", c.Telemetry.Check())
@@ -195,6 +203,23 @@ func (c *Config) check(d *document) {
 	_, ps := identity.New(c.Callers)
 	d.problems("", ps)
 	d.problems("", c.own())
+}
+
+// writtenZeros gives the gateway's times that are written as 0: their part cannot
+// tell them from those that are left out, which have defaults.
+func writtenZeros(root *yaml.Node) (ps []fault.Problem) {
+	var file struct{ Gateway map[string]yaml.Node }
+	if root == nil || root.Decode(&file) != nil { // which has been told
+		return nil
+	}
+	for _, field := range []string{"header_timeout", "body_timeout", "idle_timeout", "drain_timeout"} {
+		n, written := file.Gateway[field]
+		d := time.Duration(-1)
+		if written && n.ShortTag() != "!!null" && n.Decode(&d) == nil && d == 0 {
+			ps = append(ps, fault.Problem{Path: field, Message: "0 is not a time for it", Hint: "leave it out for the default; 1ms is next to none"})
+		}
+	}
+	return ps
 }
 
 // own checks what is the program's own.

@@ -90,6 +90,10 @@ labels: {x-a: Prompt, x-b: "no name"}
 		{"empty", "# nothing\n", []string{"weir.yaml: backends: there is no backend"}},
 		{"not YAML", "backends:\n  - name: a\n bad\n", []string{"weir.yaml:2: not YAML: "}},
 		{"a list", "- a\n", []string{"weir.yaml:1: the file is not a mapping"}},
+		{"written zeros", strings.Replace(rightConfig, "{name: gw,", "{name: gw, drain_timeout: 0s, header_timeout: 0m, idle_timeout: , body_timeout: soon, drain_delay: 0s,", 1), []string{
+			"weir.yaml:3: gateway.", // the type of body_timeout
+			"gateway.header_timeout: 0 is not a time for it; leave it out", "gateway.drain_timeout: 0 is not a time for it; leave it out",
+		}},
 		{"twice", rightConfig + "data: again\n", []string{"data: the field stands twice, first in line 2"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

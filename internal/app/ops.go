@@ -91,7 +91,7 @@ func (g *gateway) opsHandler() http.Handler {
 		mux.HandleFunc(path, g.answerHealth)
 	}
 	mux.HandleFunc("GET "+backendsPath, func(w http.ResponseWriter, r *http.Request) {
-		if local(r) && !plainHost(r) {
+		if local(r) && !g.ownHost(r) {
 			http.Error(w, notThatHost, http.StatusForbidden)
 			return
 		}
@@ -99,7 +99,7 @@ func (g *gateway) opsHandler() http.Handler {
 		_ = json.NewEncoder(w).Encode(g.proxy.Upstream().Statuses(time.Now())) // the caller has gone
 	})
 	mux.HandleFunc("POST "+reloadPath, func(w http.ResponseWriter, r *http.Request) {
-		if reason := foreign(r); reason != "" {
+		if reason := g.foreign(r); reason != "" {
 			http.Error(w, reason, http.StatusForbidden)
 			return
 		}
@@ -124,7 +124,7 @@ func (g *gateway) answerReload(w http.ResponseWriter) {
 // foreign says why a call that changes something is not taken: it comes from
 // another machine, or may be made by a web page in a browser on this one, whose
 // name may lead here (DNS rebinding), or comes through a proxy.
-func foreign(r *http.Request) string {
+func (g *gateway) foreign(r *http.Request) string {
 	if !local(r) {
 		return "this is taken from the gateway's own machine only; on another one send SIGHUP to the gateway there"
 	}
@@ -136,13 +136,13 @@ func foreign(r *http.Request) string {
 			return "this is not taken with the header " + h + ": from a browser or a proxy"
 		}
 	}
-	if !plainHost(r) {
+	if !g.ownHost(r) {
 		return notThatHost
 	}
 	return ""
 }
 
-const notThatHost = "this is taken under an address or the name localhost only"
+const notThatHost = "this is taken under an address, the name localhost or that of telemetry.listen only"
 
 // local says whether a call comes from this machine: from a loopback address, or
 // from the one at which it was made.
@@ -156,13 +156,19 @@ func local(r *http.Request) bool {
 	return from.IsLoopback() || ok && own.AddrPort().Addr().Unmap().WithZone("") == from
 }
 
-// plainHost says whether a call names its host by an address, or localhost: not by
-// a name that somebody else may lead here.
-func plainHost(r *http.Request) bool {
-	host := r.Host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
+// ownHost says whether a call names its host by an address, localhost or as
+// telemetry.listen does: not by a name that somebody else may lead here.
+func (g *gateway) ownHost(r *http.Request) bool {
+	host := hostOf(r.Host)
 	_, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return err == nil || host == "localhost"
+	own := host != "" && strings.EqualFold(host, hostOf(g.config.Load().Telemetry.Listen))
+	return err == nil || own || strings.EqualFold(host, "localhost")
+}
+
+// hostOf gives what stands before the port, if there is one.
+func hostOf(address string) string {
+	if host, _, err := net.SplitHostPort(address); err == nil {
+		return host
+	}
+	return address
 }

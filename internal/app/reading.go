@@ -46,17 +46,14 @@ func (r *reading) config() ([]byte, error) {
 	return text, nil
 }
 
-// secret reads a file that the config refers to.
+// secret reads a file that the config refers to. What it holds is noted first, so
+// that a change in between is seen at the next look.
 func (r *reading) secret(path string) ([]byte, error) {
-	r.found[path] = [sha256.Size]byte{}
-	text, err := secret.ReadFile(path)
-	if err == nil {
-		r.found[path] = sha256.Sum256(text)
-	}
-	return text, err
+	r.found[path] = digest(path)
+	return secret.ReadFile(path)
 }
 
-// named notes the files that a config names, which its parts read.
+// named notes the files that a config names, before its parts read them.
 func (r *reading) named(c *Config) []fault.Problem {
 	tls := c.Gateway.TLS
 	files := []string{tls.CertFile, tls.KeyFile, tls.ClientCAFile}
@@ -68,7 +65,7 @@ func (r *reading) named(c *Config) []fault.Problem {
 	}
 	for _, path := range files {
 		if path != "" {
-			_, _ = r.secret(path) // what is wrong with it, its part says
+			r.found[path] = digest(path) // what is wrong with it, its part says
 			r.parts = append(r.parts, path)
 		}
 	}
@@ -94,10 +91,28 @@ func (r *reading) now() contents {
 	}
 	for path := range r.found {
 		if path != r.file {
-			_, _ = next.secret(path)
+			next.found[path] = digest(path)
 		}
 	}
 	return next.found
+}
+
+// digest sums up what a file holds, of a huge one its beginning; it is zero for
+// what cannot be read.
+func digest(path string) (sum [sha256.Size]byte) {
+	if !regular(path) {
+		return sum
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return sum
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, io.LimitReader(f, maxConfig)); err != nil {
+		return sum
+	}
+	return [sha256.Size]byte(h.Sum(nil))
 }
 
 func (c contents) equal(other contents) bool { return maps.Equal(c, other) }

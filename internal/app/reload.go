@@ -30,7 +30,7 @@ func (g *gateway) reload(trigger string) (string, error) {
 	if g.draining.Load() {
 		return "", errStopping
 	}
-	was, before := g.config.Load(), g.tried
+	was := g.config.Load()
 	next, read, err := g.readAgain(was)
 	g.tried = read
 	if err == nil {
@@ -45,7 +45,7 @@ func (g *gateway) reload(trigger string) (string, error) {
 	case g.taken <- struct{}{}:
 	default:
 	}
-	changed := append(was.changes(next), before.changed(read)...)
+	changed := append(was.changes(next), was.read.changed(read)...)
 	g.log.Info("the config was read again and is in use", "trigger", trigger, "changed", changed,
 		"backends", len(next.Backends), "deployments", len(next.Deployments), "subscriptions", len(next.Callers.Subscriptions))
 	if len(changed) == 0 {

@@ -20,6 +20,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"weir/internal/fault"
+	"weir/internal/secret"
 )
 
 // reloadable is the config of the tests here: %s is the backend's URL.
@@ -277,6 +280,14 @@ func TestNamedFiles(t *testing.T) {
 		t.Fatalf("without the file: %v", err)
 	}
 	tried := read.found
+	// What is noted is never newer than what the parts have seen.
+	_, early, err := loadConfig(file, func(*Config) []fault.Problem {
+		_ = os.WriteFile(authority, []byte("half"), 0o600) // a failure shows below
+		return nil
+	})
+	if err == nil || early.now().equal(early.found) {
+		t.Errorf("a change while the config is read is not seen: %v", err)
+	}
 	if err := os.WriteFile(authority, []byte("half of it"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -289,8 +300,35 @@ func TestNamedFiles(t *testing.T) {
 	}
 }
 
+// TestLargeNamedFile: one that is larger than a secret may be is followed, too.
+func TestLargeNamedFile(t *testing.T) {
+	dir := t.TempDir()
+	file, authority := filepath.Join(dir, "weir.yaml"), filepath.Join(dir, "ca.pem")
+	big := bytes.Repeat([]byte("x"), 2*secret.MaxFile)
+	for _, err := range []error{
+		os.WriteFile(file, []byte("backends: [{name: a, kind: azure, url: \"https://a\", key: k, ca_file: ca.pem}]\n"), 0o600),
+		os.WriteFile(authority, big, 0o600),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, read, _ := loadConfig(file)
+	if !read.now().equal(read.found) {
+		t.Error("changed without a change")
+	}
+	if err := os.WriteFile(authority, big[1:], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if read.now().equal(read.found) {
+		t.Error("the change was not seen")
+	}
+}
+
 // TestLocal: who may reload, by where a call comes from and what it says.
 func TestLocal(t *testing.T) {
+	g := &gateway{server: &server{}}
+	g.config.Store(&Config{Telemetry: Telemetry{Listen: "ops.example:8082"}})
 	at := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 2), Port: 8082}
 	for _, tt := range []struct {
 		peer, host, header string
@@ -298,14 +336,15 @@ func TestLocal(t *testing.T) {
 	}{
 		{"127.0.0.1:5000", "127.0.0.1:8082", "", true}, {"[::1]:5000", "[::1]:8082", "", true}, {"192.0.2.2:5000", "192.0.2.2:8082", "", true},
 		{"192.0.2.3:5000", "192.0.2.2:8082", "", false}, {"127.0.0.1:5000", "weir.example:8082", "", false}, {"127.0.0.1:5000", "localhost", "", true},
-		{"127.0.0.1:5000", "localhost", "Origin", false}, {"127.0.0.1:5000", "localhost", "Via", false}, {"127.0.0.1:5000", "localhost", "Sec-Fetch-Site", false},
+		{"192.0.2.2:5000", "ops.example:8082", "", true}, {"192.0.2.3:5000", "ops.example:8082", "", false},
+		{"127.0.0.1:5000", "", "", false}, {"127.0.0.1:5000", "localhost", "Origin", false}, {"127.0.0.1:5000", "localhost", "Via", false}, {"127.0.0.1:5000", "localhost", "Sec-Fetch-Site", false},
 	} {
 		r := httptest.NewRequestWithContext(context.WithValue(t.Context(), http.LocalAddrContextKey, at), "POST", reloadPath, nil)
 		r.RemoteAddr, r.Host = tt.peer, tt.host
 		if tt.header != "" {
 			r.Header.Set(tt.header, "cross-site")
 		}
-		if reason := foreign(r); (reason == "") != tt.taken {
+		if reason := g.foreign(r); (reason == "") != tt.taken {
 			t.Errorf("%+v: %q", tt, reason)
 		}
 	}

@@ -1,8 +1,15 @@
 package app
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -110,6 +117,51 @@ func TestWatchSwap(t *testing.T) {
 			t.Errorf("the key is %s", got)
 		}
 	})
+}
+
+// TestWatchNamed: a file that the config names for its parts, half written, then
+// whole, then another one beside a mistake in the config.
+func TestWatchNamed(t *testing.T) {
+	watched(t, func(t *testing.T, r *reloading, look func(n int)) {
+		first, second := authority(t), authority(t)
+		named := strings.Replace(r.text, `key: "${env:WEIR_TEST_WEST}"`, `key: k, ca_file: ca.pem`, 1)
+		named = strings.Replace(named, "name: west, kind: azure, url: \"http:", "name: west, kind: azure, url: \"https:", 1)
+		r.write("ca.pem", first[:len(first)/2])
+		r.write("weir.yaml", named)
+		look(10)
+		r.counted(0, 1, 0)
+		r.write("ca.pem", first)
+		look(2)
+		r.counted(1, 1, 1)
+		look(10)
+		r.counted(1, 1, 1)
+
+		r.write("ca.pem", second)
+		r.write("weir.yaml", named+"nonsense: 1\n")
+		look(2)
+		r.counted(1, 2, 0)
+		r.write("weir.yaml", named)
+		look(2)
+		r.counted(2, 2, 1)
+		if want := "changed=[" + filepath.Join(r.dir, "ca.pem") + "]"; !strings.Contains(r.logs.text(), want) {
+			t.Errorf("no %s in\n%s", want, r.logs.text())
+		}
+	})
+}
+
+// authority makes a certificate, as a PEM file has it.
+func authority(t *testing.T) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
 // TestWatchOff: watching can be switched off and on by a reload.

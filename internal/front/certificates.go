@@ -26,6 +26,7 @@ type certificates struct {
 	set  TLS
 	seen [sha256.Size]byte // of what was read last, whether taken or not
 	bad  error             // why that was not taken
+	last [sha256.Size]byte // of what the last look found
 }
 
 func newCertificates(t TLS, log *slog.Logger) (*certificates, error) {
@@ -74,7 +75,25 @@ func (c *certificates) prepare(t TLS) (take func(), err error) {
 func (c *certificates) refresh() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.take(c.set.files())
+}
+
+// look is refresh for files that two looks in a row have found the same: one that
+// is being written may be cut between two certificates, and look right.
+func (c *certificates) look() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	files, ps := c.set.files()
+	sum := files.sum()
+	settled := sum == c.last
+	c.last = sum
+	if settled {
+		_ = c.take(files, ps) // it has been told
+	}
+}
+
+// take takes what the files hold if it has changed; c.mu is held.
+func (c *certificates) take(files pems, ps []fault.Problem) error {
 	sum := files.sum()
 	if len(ps) == 0 && sum == c.seen {
 		return c.bad
@@ -122,7 +141,7 @@ func (c *certificates) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-t.C:
-			_ = c.refresh() // it has been told
+			c.look()
 		}
 	}
 }

@@ -45,7 +45,7 @@ type Config struct {
 	DrainDelay time.Duration `yaml:"drain_delay"`
 	// DrainTimeout is how long calls in flight may take to end when the gateway
 	// stops, after drain_delay; then they are cut, and are on the record as
-	// interrupted. Default 30s, which 0s means too; 1ms cuts at once.
+	// interrupted. Default 30s; 1ms cuts them at once, and 0s is refused.
 	DrainTimeout time.Duration `yaml:"drain_timeout"`
 }
 

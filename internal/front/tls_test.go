@@ -211,8 +211,21 @@ func TestWatch(t *testing.T) {
 		if n := book.count("cannot be used"); n != 1 || c.current.Load() != before {
 			t.Errorf("told %d times of the missing key", n)
 		}
-		write(t, dir, ca.issue("second"))
+		second := ca.issue("second")
+		write(t, dir, second)
 		time.Sleep(pollEvery + time.Second)
+		if c.current.Load() != before {
+			t.Error("taken at the first look")
+		}
+		// What stood there at one look only is not taken.
+		write(t, dir, ca.issue("cut"))
+		time.Sleep(pollEvery)
+		write(t, dir, second)
+		time.Sleep(pollEvery)
+		if c.current.Load() != before {
+			t.Error("taken though it was another at the look before")
+		}
+		time.Sleep(pollEvery)
 		if got := c.current.Load().Certificates[0].Leaf.Subject.CommonName; got != "second" {
 			t.Errorf("in use: %s", got)
 		}
