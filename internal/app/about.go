@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // about is what a data folder must say of itself to be read without its config:
@@ -15,6 +17,7 @@ type about struct {
 	Gateway string            `json:"gateway"`
 	Labels  map[string]string `json:"labels,omitempty"`
 	Payload string            `json:"payload,omitempty"` // the payload store's URL, which has no credentials
+	Journal origin            `json:"journal,omitzero"`  // what its journal is known by
 	// Gateways are the further ones that the store has records of. A store file of
 	// a gateway that does not stand here is not read: it may be what a gateway
 	// left that was renamed since.
@@ -25,14 +28,25 @@ type about struct {
 type known struct {
 	Name string `json:"name"`
 	Data string `json:"data,omitempty"` // its data folder; empty when it is read no more
+	// Journal is what its journal is known by.
+	Journal origin `json:"journal,omitzero"`
 }
 
 func (c *Config) aboutFile() string { return filepath.Join(c.Data, "about.json") }
 
 // writeAbout writes the file durably and by a rename, so that no reader, and no
-// store after a power loss, sees half of it.
+// store after a power loss, sees half of it. Of the store's own gateway, which may
+// be among gateways, it takes what the journal is known by.
 func (c *Config) writeAbout(gateways ...known) error {
-	text, err := json.MarshalIndent(about{c.Gateway.Proxy.Name, c.Labels, c.Payload.URL, gateways}, "", "  ")
+	a := about{Gateway: c.Gateway.Proxy.Name, Labels: c.Labels, Payload: c.Payload.URL}
+	for _, k := range gateways {
+		if k.Name == a.Gateway {
+			a.Journal = k.Journal
+		} else {
+			a.Gateways = append(a.Gateways, k)
+		}
+	}
+	text, err := json.MarshalIndent(a, "", "  ")
 	if err == nil {
 		err = os.MkdirAll(c.Data, 0o700)
 	}
@@ -42,10 +56,47 @@ func (c *Config) writeAbout(gateways ...known) error {
 	if err == nil {
 		err = os.Rename(c.aboutFile()+".tmp", c.aboutFile())
 	}
+	if err == nil {
+		err = syncFolder(c.Data)
+	}
 	if err != nil {
 		return fmt.Errorf("describe the data folder: %w", err)
 	}
 	return nil
+}
+
+// syncFolder makes a rename in a folder hold after a power loss. Windows has no
+// such call, and needs none.
+func syncFolder(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// errDamaged: about.json is there and can be read, but is not what a store wrote.
+var errDamaged = errors.New("the file is damaged")
+
+// knownBefore is loadAbout for a store that starts: a damaged file is laid aside,
+// so that what it says can still be looked at.
+func (c *Config) knownBefore(log *slog.Logger) (about, error) {
+	a, _, err := c.loadAbout()
+	if err == nil {
+		return a, nil
+	}
+	if !errors.Is(err, errDamaged) {
+		return a, err // it may be whole, and must not be written over
+	}
+	aside := c.aboutFile() + ".damaged"
+	if failed := os.Rename(c.aboutFile(), aside); failed != nil {
+		return a, fmt.Errorf("lay the damaged about.json aside: %w", failed)
+	}
+	log.Warn("which further gateways the store had cannot be read; records of one that is read no more are not shown until it is read again", "error", err, "kept", aside)
+	return a, nil
 }
 
 func writeSynced(file string, text []byte) error {
@@ -68,7 +119,9 @@ func (c *Config) loadAbout() (a about, found bool, err error) {
 		return a, false, nil
 	}
 	if err == nil {
-		err = json.Unmarshal(text, &a)
+		if failed := json.Unmarshal(text, &a); failed != nil {
+			err = fmt.Errorf("%w: %w", errDamaged, failed)
+		}
 	}
 	if err != nil {
 		return about{}, false, fmt.Errorf("read what the data folder says of itself: %w", err)

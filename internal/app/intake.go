@@ -30,19 +30,23 @@ type intake struct {
 	mu     sync.Mutex
 	claims map[string]string // data folders by the gateway's name
 	known  []known           // as about.json has them
+	begun  origin            // of the own journal, as there
 }
 
 // newIntake names the gateways, as far as that is known yet. What the store knows
 // from before of gateways that are read no more it keeps.
 func newIntake(cfg *Config, log *slog.Logger) (*intake, error) {
 	in := &intake{cfg: cfg, counter: tokens.New(), log: log, claims: map[string]string{}}
-	in.own = &source{data: absolute(cfg.Data), log: log}
+	in.own = &source{data: absolute(cfg.Data), log: log, own: true}
 	for _, data := range cfg.replicas() {
 		in.others = append(in.others, &source{data: data, log: log.With("component", "store")})
 	}
-	before, _, err := cfg.loadAbout()
+	before, err := cfg.knownBefore(log)
 	if err != nil {
-		log.Warn("which further gateways the store had cannot be read; records of one that is read no more are not shown until it is read again", "error", err)
+		return nil, err
+	}
+	if before.Gateway == cfg.Gateway.Proxy.Name {
+		in.begun = before.Journal
 	}
 	if err := in.claim(cfg.Gateway.Proxy.Name, in.own.data); err != nil {
 		return nil, err
@@ -85,31 +89,39 @@ func (in *intake) claim(name, data string) error {
 }
 
 // remember writes down that the store has records of a gateway, so that queries
-// find them when it is read no more.
-func (in *intake) remember(name, data string) error {
-	if data == in.own.data {
-		return nil
-	}
+// find them when it is read no more, and what its journal is known by: what is
+// written of that stays, unless the store has no record of it (anew).
+func (in *intake) remember(name, data string, from origin, anew bool) error {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	next := slices.Clone(in.known)
-	for i := range next {
-		if next[i].Data == data {
-			next[i].Data = ""
+	next, begun := slices.Clone(in.known), in.begun
+	keep := func(o *origin) {
+		if anew || *o == (origin{}) {
+			*o = from
 		}
 	}
-	if i := slices.IndexFunc(next, func(k known) bool { return k.Name == name }); i >= 0 {
-		next[i].Data = data
+	if data == in.own.data {
+		keep(&begun)
 	} else {
-		next = append(next, known{name, data})
+		for i := range next {
+			if next[i].Data == data {
+				next[i].Data = ""
+			}
+		}
+		i := slices.IndexFunc(next, func(k known) bool { return k.Name == name })
+		if i < 0 {
+			i, next = len(next), append(next, known{Name: name})
+		}
+		next[i].Data = data
+		keep(&next[i].Journal)
 	}
-	if slices.Equal(next, in.known) {
+	if begun == in.begun && slices.Equal(next, in.known) {
 		return nil
 	}
-	if err := in.cfg.writeAbout(next...); err != nil {
+	if err := in.cfg.writeAbout(append([]known{{Name: in.cfg.Gateway.Proxy.Name, Journal: begun}}, next...)...); err != nil {
 		return err
 	}
-	in.known = next
+	in.known, in.begun = next, begun
 	return nil
 }
 

@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"weir/internal/journal"
 	"weir/internal/payload"
 	"weir/internal/sink"
 	"weir/internal/sink/lake"
@@ -21,6 +20,7 @@ import (
 // itself: one that is not there, or that stands still, delays no other.
 type source struct {
 	data string
+	own  bool // of the store's own gateway
 	log  *slog.Logger
 
 	mu       sync.Mutex
@@ -58,6 +58,8 @@ func (s *source) found(err error) {
 	now := s.problem
 	s.mu.Unlock()
 	switch {
+	case now != "" && now != before && s.own:
+		s.log.Error("the records of the store's own gateway are not read now; what is stored is answered from, and it is tried again", "data", s.data, "error", now)
 	case now != "" && now != before:
 		s.log.Warn("a gateway's records cannot be read now; it is tried again, and the others are read", "data", s.data, "error", now)
 	case now == "" && before != "":
@@ -102,32 +104,6 @@ func lockData(data string) (io.Closer, error) {
 	return held, nil
 }
 
-// follow reads a further gateway until ctx ends, from when it can be.
-func (in *intake) follow(ctx context.Context, s *source) {
-	t := time.NewTicker(lookAgain)
-	defer t.Stop()
-	for {
-		r, held, err := in.attach(ctx, s)
-		if ctx.Err() != nil && r == nil {
-			return
-		}
-		s.found(err)
-		if r != nil {
-			defer held.Close()
-			s.set(r)
-			if err := in.read(ctx, s, r); err != nil && !errors.Is(err, context.Canceled) {
-				s.found(err)
-			}
-			return
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-		}
-	}
-}
-
 // attach makes all that reading a further gateway takes; it gives nothing, and no
 // error, while its journal has no record to say whose it is.
 func (in *intake) attach(ctx context.Context, s *source) (*followed, io.Closer, error) {
@@ -147,7 +123,7 @@ func (in *intake) attach(ctx context.Context, s *source) (*followed, io.Closer, 
 	}
 	r, err := in.open(ctx, name, s.data)
 	if err == nil {
-		err = s.sameJournal(r)
+		err = in.begin(ctx, s, r)
 	}
 	if err != nil {
 		held.Close()
@@ -156,32 +132,10 @@ func (in *intake) attach(ctx context.Context, s *source) (*followed, io.Closer, 
 	return r, held, nil
 }
 
-// sameJournal says whether the journal can be the one that the store has records
-// of. One that ends before what the store has was begun anew: its records would be
-// taken for those that are there.
-func (s *source) sameJournal(r *followed) error {
-	published, err := journal.Published(journalIn(s.data))
-	if err != nil {
-		return nil // the reader says why
-	}
-	have := r.runner.Stats().Watermark // may be one behind the last frame
-	if sealed := r.part.Cursor().Done; sealed.Compare(have) > 0 {
-		have = sealed // nothing was read yet
-	}
-	if published.Epoch > have.Epoch || published.Epoch == have.Epoch && published.Seq+1 >= have.Seq {
-		return nil
-	}
-	return fmt.Errorf("the journal in %s is not the one that the store has records of as %q, which went further: give the gateway another gateway.name, and start the store anew", s.data, r.name)
-}
-
 // open makes what reading a gateway takes.
 func (in *intake) open(ctx context.Context, name, data string) (*followed, error) {
 	part, err := in.lake.Part(ctx, name)
 	if err != nil {
-		return nil, err
-	}
-	// Before a file of it is there: a file of a gateway that is not known is not read.
-	if err := in.remember(name, data); err != nil {
 		return nil, err
 	}
 	library := &payload.Library{Spool: payload.ReadSpool(spoolIn(data)), Store: in.payload, Split: split}
@@ -197,50 +151,4 @@ func (in *intake) open(ctx context.Context, name, data string) (*followed, error
 		return nil, err
 	}
 	return &followed{name, part, library, uploads, runner}, nil
-}
-
-// read runs what moves a gateway's records until ctx ends or its journal cannot
-// be followed at all.
-func (in *intake) read(ctx context.Context, s *source, r *followed) error {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer stop()
-	wg.Go(func() { r.uploads.Run(ctx) })
-	wg.Go(func() { tellOrphans(ctx, r.runner, r.uploads, in.log) })
-	if s != in.own {
-		there, err := os.Stat(journalIn(s.data))
-		if err != nil {
-			return err
-		}
-		wg.Go(func() { s.watch(ctx, r, there, stop) })
-	}
-	return r.runner.Run(ctx)
-}
-
-// watch looks now and then whether the journal is still there, and ends the reading
-// when another one has taken its place.
-func (s *source) watch(ctx context.Context, r *followed, first os.FileInfo, end func()) {
-	t := time.NewTicker(watchEvery)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-			err := journalThere(s.data)
-			if now, failed := os.Stat(journalIn(s.data)); failed == nil {
-				if err = s.sameJournal(r); err == nil && !os.SameFile(first, now) {
-					err = fmt.Errorf("the journal in %s was replaced while it was read: start the store anew, and give the gateway another gateway.name if its journal was begun anew", s.data)
-				}
-				if err != nil {
-					end()
-				}
-			}
-			if s.found(err); err != nil && ctx.Err() != nil {
-				return
-			}
-		}
-	}
 }

@@ -36,7 +36,7 @@ func runStore(ctx context.Context, cfg *Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	if err := cfg.writeAbout(in.known...); err != nil {
+	if err := cfg.writeAbout(append(in.known, known{Name: cfg.Gateway.Proxy.Name, Journal: in.begun})...); err != nil {
 		return err
 	}
 	l, err := lake.Open(ctx, lakeOptions(cfg, log, in.known...))
@@ -62,7 +62,6 @@ func runStore(ctx context.Context, cfg *Config, log *slog.Logger) error {
 		return err
 	}
 	in.own.set(own)
-	in.own.found(in.own.sameJournal(own))
 	watchStore(registry, in)
 	watchUploads(registry, in)
 	service := query.New(engine{l}, cfg.labelColumns())
@@ -78,7 +77,7 @@ func runStore(ctx context.Context, cfg *Config, log *slog.Logger) error {
 	var followErr error
 	wg.Go(func() {
 		defer stop()
-		if followErr = in.read(ctx, in.own, own); ctx.Err() != nil {
+		if followErr = in.readOwn(ctx, own); ctx.Err() != nil {
 			followErr = nil
 		}
 	})
