@@ -124,16 +124,3 @@ func (s *Server) Apply(cfg Config) error {
 	s.live.Store(&cfg)
 	return nil
 }
-
-// ReloadCertificates reads the TLS files now, which happens every few seconds
-// anyway. The error says why what they hold is not in use; the former contents
-// are then.
-func (s *Server) ReloadCertificates() error {
-	if s.certs == nil {
-		return nil
-	}
-	if err := s.certs.refresh(); err != nil {
-		return fmt.Errorf("reading the TLS files again: %w", err)
-	}
-	return nil
-}

@@ -157,7 +157,7 @@ func TestReload(t *testing.T) {
 		if err := os.WriteFile(set.KeyFile, bad, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := r.ReloadCertificates(); err == nil || r.ReloadCertificates() == nil {
+		if err := r.certs.refresh(); err == nil || r.certs.refresh() == nil {
 			t.Errorf("a bad pair is taken: %v", err)
 		} else if strings.Contains(err.Error(), "junk") || bytes.Contains([]byte(err.Error()), whole[40:60]) {
 			t.Errorf("the error shows the key: %v", err)
@@ -167,7 +167,7 @@ func TestReload(t *testing.T) {
 		}
 	}
 	os.Remove(set.KeyFile)
-	if r.ReloadCertificates() == nil {
+	if r.certs.refresh() == nil {
 		t.Error("a missing file is no error")
 	}
 	if book.count("level=WARN msg=\"changed TLS files cannot be used; the former ones stay in use\" component=front error=") < 2 {
@@ -176,7 +176,7 @@ func TestReload(t *testing.T) {
 	if err := os.WriteFile(set.KeyFile, whole, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.ReloadCertificates(); err != nil {
+	if err := r.certs.refresh(); err != nil {
 		t.Fatal(err)
 	}
 	if got := shown(); got != "second" {

@@ -43,6 +43,29 @@ func reset(w http.ResponseWriter, r *http.Request) {
 	panic(http.ErrAbortHandler)
 }
 
+// halfAnswer ends the connection in the midst of the body.
+func halfAnswer(w http.ResponseWriter, r *http.Request) {
+	io.Copy(io.Discard, r.Body)
+	w.Header().Set("Content-Length", "1000")
+	io.WriteString(w, answerJSON)
+	w.(http.Flusher).Flush()
+	panic(http.ErrAbortHandler)
+}
+
+// stuckAnswer falls silent in the midst of the body.
+func stuckAnswer(w http.ResponseWriter, r *http.Request) {
+	io.Copy(io.Discard, r.Body)
+	io.WriteString(w, answerJSON[:10])
+	w.(http.Flusher).Flush()
+	<-r.Context().Done()
+}
+
+// emptyStream has no event.
+func emptyStream(w http.ResponseWriter, r *http.Request) {
+	io.Copy(io.Discard, r.Body)
+	w.Header().Set("Content-Type", "text/event-stream")
+}
+
 func TestFallback(t *testing.T) {
 	own := func(status, message string) string {
 		return `{"statusCode":` + status + `,"message":"` + message + `","error":{"code":"` + status + `","message":"` + message + `"}}`
@@ -62,28 +85,13 @@ func TestFallback(t *testing.T) {
 		<-r.Context().Done()
 	}}
 	moved := backend{handler: status(302, "Location", refused(t))}
-	half := backend{handler: func(w http.ResponseWriter, r *http.Request) {
-		io.Copy(io.Discard, r.Body)
-		w.Header().Set("Content-Length", "1000")
-		io.WriteString(w, answerJSON)
-		w.(http.Flusher).Flush()
-		panic(http.ErrAbortHandler)
-	}}
-	stuck := backend{idle: 20 * time.Millisecond, handler: func(w http.ResponseWriter, r *http.Request) {
-		io.Copy(io.Discard, r.Body)
-		io.WriteString(w, answerJSON[:10])
-		w.(http.Flusher).Flush()
-		<-r.Context().Done()
-	}}
+	half, silent := backend{handler: halfAnswer}, backend{handler: emptyStream}
+	stuck := backend{idle: 20 * time.Millisecond, handler: stuckAnswer}
 	stuckJSON := stuck
 	stuckJSON.handler = func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		stuck.handler(w, r)
 	}
-	silent := backend{handler: func(w http.ResponseWriter, r *http.Request) {
-		io.Copy(io.Discard, r.Body)
-		w.Header().Set("Content-Type", "text/event-stream")
-	}}
 	lost := func(b string) record.Attempt { return record.Attempt{Backend: b, Reason: "BackendConnectionFailure"} }
 	late := func(b string) record.Attempt { return record.Attempt{Backend: b, Reason: "Timeout"} }
 	said := func(b string, status int, reason string) record.Attempt {

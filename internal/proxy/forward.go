@@ -36,8 +36,7 @@ func (x *exchange) forward() (*http.Response, *fault.Error) {
 	if x.pool != nil {
 		policy = x.pool.Retry()
 	}
-	now := time.Now()
-	t := tries{x: x, left: policy.Attempts, until: now.Add(policy.Budget)}
+	t := tries{x: x, left: policy.Attempts, until: time.Now().Add(policy.Budget)}
 	if t.left == 0 {
 		t.left = len(x.order)
 	}
@@ -46,10 +45,7 @@ func (x *exchange) forward() (*http.Response, *fault.Error) {
 			if t.spent() {
 				break
 			}
-			if t.made > 0 {
-				now = time.Now()
-			}
-			ticket, ok := m.Admit(now)
+			ticket, ok := m.Admit(time.Now())
 			if !ok {
 				continue
 			}
@@ -58,7 +54,6 @@ func (x *exchange) forward() (*http.Response, *fault.Error) {
 				return resp, f
 			}
 		}
-		now = time.Now()
 		if t.spent() || round >= policy.Attempts || t.hopeless() || !t.pause(policy.Pause(round, rand.Float64())) {
 			return t.verdict()
 		}

@@ -28,6 +28,9 @@
 //   - A stream is written as it arrives, and read only as fast as the client
 //     takes it: memory does not grow with the answer, nor with a body that is no
 //     JSON.
+//   - Until the client has a byte, what fails at one backend is tried at another; the
+//     answer's header waits for the first of its body. Every attempt is on the
+//     record, and one verdict over all is the client's.
 //   - A call that names an object goes to the backend that holds it, and to no
 //     other.
 package proxy

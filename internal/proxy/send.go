@@ -99,6 +99,7 @@ func (x *exchange) look(resp *http.Response) error {
 	return x.prime(resp)
 }
 
+// prime reads the first of an answer's body, whatever its status.
 func (x *exchange) prime(resp *http.Response) error {
 	body := &x.at.answer
 	before := time.Now()

@@ -69,9 +69,6 @@ type Ticket struct {
 	trial  bool
 }
 
-// Trial says whether the call is the one on which a tripped breaker depends.
-func (t Ticket) Trial() bool { return t.trial }
-
 // Breaker stops calls to one deployment of a backend when they fail. It is safe
 // for concurrent use, and costs a closed backend's call one atomic load and, as
 // long as the call does not fail and no rule counts a percentage, no lock.

@@ -186,8 +186,8 @@ func TestBreakerTrial(t *testing.T) {
 				}
 				time.Sleep(time.Nanosecond)
 				trial, ok := b.Admit(time.Now())
-				if !ok || !trial.Trial() {
-					t.Fatalf("trial %v, admitted %v", trial.Trial(), ok)
+				if !ok || !trial.trial {
+					t.Fatalf("trial %v, admitted %v", trial.trial, ok)
 				}
 				if b.Available(time.Now()) || call(b, answered(200)) {
 					t.Fatal("a second call during the trial")
@@ -221,7 +221,7 @@ func TestBreakerRelease(t *testing.T) {
 		}
 		b.Release(trial)
 		next, ok := b.Admit(time.Now())
-		if !ok || !next.Trial() {
+		if !ok || !next.trial {
 			t.Fatal("the place is not free")
 		}
 		b.Release(trial) // again: the place is the next one's now
@@ -352,7 +352,7 @@ func TestBreakerOneTrial(t *testing.T) {
 				all.Go(func() {
 					time.Sleep(3 * time.Second)
 					b.Available(time.Now())
-					if ticket, ok := b.Admit(time.Now()); ok && ticket.Trial() {
+					if ticket, ok := b.Admit(time.Now()); ok && ticket.trial {
 						trials.Add(1)
 						time.Sleep(time.Second)
 						b.Report(time.Now(), ticket, answered([]int{200, 429}[round%2]))
@@ -385,11 +385,11 @@ func TestBreakerRace(t *testing.T) {
 					b.Recovery(time.Now())
 					continue
 				}
-				if ticket.Trial() && trials.Add(1) > 1 {
+				if ticket.trial && trials.Add(1) > 1 {
 					t.Error("two trials at a time")
 				}
 				o := []Outcome{answered(200), answered(418), answered(500), throttledFor(0)}[random.IntN(4)]
-				if ticket.Trial() {
+				if ticket.trial {
 					o = []Outcome{answered(200), answered(418)}[random.IntN(2)]
 					trials.Add(-1)
 				}

@@ -205,8 +205,8 @@ func TestBreakerModel(t *testing.T) {
 					available := b.Available(now)
 					ticket, ok := b.Admit(now)
 					c := m.admit(now)
-					if available != ok || ok != (c != nil) || ok && ticket.Trial() != c.trial {
-						t.Fatalf("seed %d, step %d: available %v, admitted %v as trial %v; the model: %+v", seed, step, available, ok, ticket.Trial(), c)
+					if available != ok || ok != (c != nil) || ok && ticket.trial != c.trial {
+						t.Fatalf("seed %d, step %d: available %v, admitted %v as trial %v; the model: %+v", seed, step, available, ok, ticket.trial, c)
 					}
 					if ok {
 						c.ticket = ticket
